@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* How an entry comes into the cache: made beside it under a lock, made whole, synced, renamed. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "kernel-cache/internal.h"
+
+static void say_waiting(void *ctx, pid_t holder, const char *purpose)
+{
+	const struct kc_progress *p = ctx;
+	kt_auto(buf) struct kt_buf text = { 0 };
+
+	if (holder)
+		kt_buf_addf(&text, "waiting for pid %d (%s)", (int)holder, *purpose ? purpose : "kernel cache");
+	else
+		kt_buf_adds(&text, "waiting for another process that uses the kernel cache");
+	if (p && p->step)
+		p->step(p->ctx, kt_buf_str(&text));
+	else
+		kt_log(KT_AREA_KERNEL_CACHE, KT_INFO, "%s", kt_buf_str(&text));
+}
+
+static int take_lock(const char *cache_dir, const char *name, bool wait, const struct kc_progress *progress,
+		     struct kt_lock *ret, struct kt_err *e)
+{
+	kt_auto(mem) char *dir = kt_fmt("%s/locks", cache_dir);
+	kt_auto(mem) char *path = kt_fmt("%s/locks/%s.lock", cache_dir, name);
+	kt_auto(mem) char *purpose = kt_fmt("kernel cache: %s", name);
+	struct kt_lock_opts o = {
+		.wait = wait,
+		.purpose = purpose,
+		.waiting = say_waiting,
+		.ctx = (void *)progress, /* given back to say_waiting, which does not write to it */
+	};
+	int r;
+
+	if (!dir || !path || !purpose)
+		return kt_fail(e, KT_E_HOST, ENOMEM, "lock %s", name);
+	r = kt_mkdir_p(dir, 0755, e);
+	return r < 0 ? r : kt_lock_acquire(path, &o, ret, e);
+}
+
+int kc_lock(const char *cache_dir, const char *name, const struct kc_progress *progress, struct kt_lock *ret,
+	    struct kt_err *e)
+{
+	return take_lock(cache_dir, name, true, progress, ret, e);
+}
+
+/*
+ * Whoever works in tmp/NAME holds the lock NAME, so a directory whose lock is free belongs to nobody alive. Best
+ * effort: what cannot be removed now will be another time.
+ */
+static void remove_stale(const char *cache_dir, const char *tmp, const char *but)
+{
+	kt_auto(dir) DIR *dir = opendir(tmp);
+	struct dirent *d;
+
+	while (dir && (d = readdir(dir))) {
+		kt_auto(lock) struct kt_lock lock = KT_LOCK_NONE;
+		kt_auto(mem) char *path = NULL;
+
+		if (!kc_is_key(d->d_name) || kt_streq(d->d_name, but))
+			continue;
+		path = kt_fmt("%s/%s", tmp, d->d_name);
+		if (path && take_lock(cache_dir, d->d_name, false, NULL, &lock, NULL) == 0)
+			(void)kt_remove_tree(path, NULL);
+	}
+}
+
+int kc_work_begin(const char *cache_dir, const char *name, const struct kc_progress *progress, struct kc_work *ret,
+		  struct kt_err *e)
+{
+	kt_auto(kc_work) struct kc_work w = KC_WORK_NONE;
+	kt_auto(mem) char *tmp = kt_fmt("%s/tmp", cache_dir);
+	int r = kc_lock(cache_dir, name, progress, &w.lock, e);
+
+	if (r < 0)
+		return r;
+	if (!tmp)
+		return kt_fail(e, KT_E_HOST, ENOMEM, "lock %s", name);
+	remove_stale(cache_dir, tmp, name);
+	w.dir = kt_fmt("%s/%s", tmp, name);
+	if (!w.dir)
+		return kt_fail(e, KT_E_HOST, ENOMEM, "lock %s", name);
+	r = kt_mkdir_p(w.dir, 0755, e);
+	if (r < 0)
+		return r;
+	*ret = w;
+	w = (struct kc_work)KC_WORK_NONE;
+	return 0;
+}
+
+void kc_work_end(struct kc_work *w)
+{
+	int saved = errno;
+
+	if (w->dir && !w->keep)
+		(void)kt_remove_tree(w->dir, NULL); /* if not now, then by remove_stale */
+	free(w->dir);
+	w->dir = NULL;
+	kt_lock_release(&w->lock);
+	errno = saved;
+}
+
+static int record_file(const char *entry_dir, struct kc_metadata *m, enum kc_file which, struct kt_err *e)
+{
+	kt_auto(mem) char *path = kt_fmt("%s/%s", entry_dir, kc_file_names[which]);
+	kt_auto(fd) int fd = -1;
+	struct stat st;
+	int r;
+
+	if (!path)
+		return kt_fail(e, KT_E_HOST, ENOMEM, "record '%s'", entry_dir);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT && which != KC_FILE_IMAGE)
+		return 0;
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return kt_fail(e, KT_E_HOST, errno, "open '%s'", path);
+	r = kt_sha256_file(path, m->file[which].sha256, e);
+	if (r < 0)
+		return r;
+	if (fchmod(fd, 0444) < 0 || fsync(fd) < 0)
+		return kt_fail(e, KT_E_HOST, errno, "sync '%s' (%llu bytes)", path, (unsigned long long)st.st_size);
+	m->file[which].bytes = (uint64_t)st.st_size;
+	m->file[which].present = true;
+	return 0;
+}
+
+int kc_add_note(struct kc_metadata *m, const char *text, struct kt_err *e)
+{
+	char *notes = m->notes ? kt_fmt("%s; %s", m->notes, text) : strdup(text);
+
+	if (!notes)
+		return kt_fail(e, KT_E_HOST, ENOMEM, "note '%s'", text);
+	free(m->notes);
+	m->notes = notes;
+	return 0;
+}
+
+/* A kernel boots without its vmlinux being known, so failing to get it is a note; failing to write it is not. */
+static int complete_vmlinux(const char *image, const char *vmlinux, const struct kc_bzimage *bz, struct kc_metadata *m,
+			    struct kt_err *e)
+{
+	struct kt_err ours = { 0 };
+	char text[KT_ERR_TEXT_BYTES];
+	int r = 0;
+
+	if (access(vmlinux, F_OK) < 0)
+		r = kc_bzimage_extract(image, bz, vmlinux, &ours);
+	if (r == 0)
+		r = kc_facts_read(vmlinux, &m->facts, &ours);
+	if (r < 0) {
+		(void)unlink(vmlinux);
+		if (ours.kind != KT_E_KERNEL) {
+			if (e)
+				*e = ours;
+			return r;
+		}
+		kt_err_text(&ours, text, sizeof(text));
+		return kc_add_note(m, text, e);
+	}
+	if (!m->facts.has_btf)
+		return kc_add_note(m, "the kernel has no BTF", e);
+	return m->facts.has_sched_ext ? 0 : kc_add_note(m, "the kernel has no sched_ext", e);
+}
+
+int kc_complete(const char *entry_dir, struct kc_metadata *m, struct kt_err *e)
+{
+	kt_auto(mem) char *image = kt_fmt("%s/%s", entry_dir, kc_file_names[KC_FILE_IMAGE]);
+	kt_auto(mem) char *vmlinux = kt_fmt("%s/%s", entry_dir, kc_file_names[KC_FILE_VMLINUX]);
+	struct kc_bzimage bz;
+	int r;
+
+	if (!image || !vmlinux)
+		return kt_fail(e, KT_E_HOST, ENOMEM, "complete '%s'", entry_dir);
+	r = kc_bzimage_read(image, &bz, e);
+	if (r < 0)
+		return r;
+	if (bz.release[0]) {
+		free(m->release);
+		m->release = strdup(bz.release);
+		if (!m->release)
+			return kt_fail(e, KT_E_HOST, ENOMEM, "complete '%s'", entry_dir);
+	}
+	r = complete_vmlinux(image, vmlinux, &bz, m, e);
+	for (int i = 0; r == 0 && i < KC_FILE_NR; i++)
+		r = record_file(entry_dir, m, (enum kc_file)i, e);
+	return r;
+}
+
+int kc_install(const char *cache_dir, const char *entry_dir, struct kc_metadata *m, struct kt_err *e)
+{
+	kt_auto(mem) char *metadata = kt_fmt("%s/metadata.json", entry_dir);
+	kt_auto(mem) char *kernels = kt_fmt("%s/kernels", cache_dir);
+	kt_auto(mem) char *to = kt_fmt("%s/kernels/%s", cache_dir, m->key);
+	kt_auto(mem) char *used = kt_fmt("%s/used", cache_dir);
+	int r;
+
+	if (!metadata || !kernels || !to || !used)
+		return kt_fail(e, KT_E_HOST, ENOMEM, "install kernel %s", m->key);
+	m->created = time(NULL);
+	r = kc_metadata_write(m, metadata, e);
+	if (r == 0)
+		r = kt_fsync_dir(entry_dir, e);
+	if (r == 0)
+		r = kt_mkdir_p(kernels, 0755, e);
+	if (r == 0)
+		r = kt_mkdir_p(used, 0755, e);
+	if (r < 0)
+		return r;
+	/* What is there under this key has the same content; never replace what somebody may be booting from. */
+	if (rename(entry_dir, to) < 0 && errno != EEXIST && errno != ENOTEMPTY)
+		return kt_fail(e, KT_E_HOST, errno, "rename '%s' to '%s'", entry_dir, to);
+	return kt_fsync_dir(kernels, e);
+}
+
+int kc_move_damaged(const char *cache_dir, const char *key, const char *why, struct kt_err *e)
+{
+	kt_auto(mem) char *from = kt_fmt("%s/kernels/%s", cache_dir, key);
+	kt_auto(mem) char *dir = kt_fmt("%s/damaged", cache_dir);
+	kt_auto(mem) char *to = kt_fmt("%s/damaged/%s", cache_dir, key);
+	int r;
+
+	if (!from || !dir || !to)
+		return kt_fail(e, KT_E_HOST, ENOMEM, "move the damaged kernel %s away", key);
+	r = kt_mkdir_p(dir, 0755, e);
+	if (r == 0)
+		r = kt_remove_tree(to, e);
+	if (r < 0)
+		return r;
+	if (rename(from, to) < 0)
+		return kt_fail(e, KT_E_HOST, errno, "rename '%s' to '%s'", from, to);
+	kt_log(KT_AREA_KERNEL_CACHE, KT_WARN, "the cached kernel %s is damaged (%s); moved to '%s', getting it again", key, why,
+	       to);
+	return 0;
+}
