@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The QEMU command line of a machine. */
+#include <errno.h>
+#include <string.h>
+
+#include "vmm/qemu/internal.h"
+
+/*
+ * Words of every kernel command line. The first may be overridden by the user's, which come later.
+ *   quiet            the kernel log travels in frames; the console is for panics
+ *   panic=-1         a panic ends the machine at once; QEMU then reports a reset
+ *   no_timer_check, tsc=reliable, lpj=
+ *                    skip calibrations that wait for emulated devices, once per socket; the TSC is exact, being
+ *                    QEMU's own clock. A kernel that distrusts it reads the ACPI timer, at a device access each.
+ *   initcall_blacklist=, cryptomgr.notests
+ *                    a fifth of an emulated boot is RSA arithmetic on the certificates for signed modules, and
+ *                    self-tests of ciphers: nothing here loads modules or encrypts
+ * Nothing that changes how the kernel schedules or accounts is here.
+ */
+#define KERNEL_WORDS                                                                                  \
+	"console=ttyS0 panic=-1 quiet no_timer_check tsc=reliable lpj=1000000 8250.nr_uarts=2 "        \
+	"cryptomgr.notests initcall_blacklist=load_system_certificate_list,sed_opal_init"
+
+/* Devices that nobody uses cost time at boot: their firmware tables, their probes and their time-outs. */
+#define MACHINE "q35,smm=off,vmport=off,hpet=off,usb=off,sata=off,i8042=off"
+
+/* Above this APIC ids need interrupt remapping, which QEMU has in its model of an Intel IOMMU. */
+enum { APIC_ID_PLAIN_MAX = 254 };
+
+uint64_t qemu_low_bytes(uint64_t total)
+{
+	/* hw/i386/pc_q35.c: with 2.75 GiB or more the split moves down to an even 2 GiB. */
+	return total >= 2816 * VM_MIB ? 2 * VM_GIB : 2816 * VM_MIB;
+}
+
+unsigned qemu_icount_shift(unsigned nr_cpus)
+{
+	return nr_cpus <= 8 ? 3 : nr_cpus <= 16 ? 2 : nr_cpus <= 32 ? 1 : 0;
+}
+
+void qemu_kernel_cmdline(const struct vm_layout *l, const char *user, struct kt_buf *b)
+{
+	kt_buf_adds(b, KERNEL_WORDS);
+	vm_layout_cmdline(l, b);
+	if (user && *user)
+		kt_buf_addf(b, " %s", user);
+}
+
+static unsigned bits_for(unsigned n)
+{
+	unsigned bits = 0;
+
+	while (1U << bits < n)
+		bits++;
+	return bits;
+}
+
+static unsigned max_apic_id(const struct kt_topology *t)
+{
+	unsigned core_shift = bits_for(t->threads);
+	unsigned socket_shift = core_shift + bits_for(t->cores);
+
+	return (t->nr_llcs - 1) << socket_shift | (t->cores - 1) << core_shift | (t->threads - 1);
+}
+
+static bool has_hmat(const struct kt_topology *t)
+{
+	for (unsigned n = 0; n < t->nr_nodes; n++) {
+		if (t->node[n].latency_ns || t->node[n].bandwidth_mbs)
+			return true;
+	}
+	return false;
+}
+
+/* Adds "-option value". */
+static int __attribute__((format(printf, 3, 4))) add(struct kt_strv *v, const char *option, const char *fmt, ...)
+{
+	kt_auto(buf) struct kt_buf b = { 0 };
+	va_list ap;
+	int r;
+
+	va_start(ap, fmt);
+	kt_buf_vaddf(&b, fmt, ap);
+	va_end(ap);
+	if (!kt_buf_ok(&b))
+		return -ENOMEM;
+	r = kt_strv_add(v, option);
+	return r < 0 ? r : kt_strv_add(v, kt_buf_str(&b));
+}
+
+/* The node with CPUs that is nearest to @node: who is said to initiate its accesses. */
+static unsigned initiator_of(const struct kt_topology *t, unsigned node)
+{
+	unsigned best = 0, best_distance = UINT32_MAX;
+
+	if (t->node[node].llcs)
+		return node;
+	for (unsigned n = 0; n < t->nr_nodes; n++) {
+		unsigned distance = kt_topo_distance(t, n, node);
+
+		if (t->node[n].llcs && distance < best_distance) {
+			best = n;
+			best_distance = distance;
+		}
+	}
+	return best;
+}
+
+static int add_nodes(const struct qemu_command *c, struct kt_strv *v)
+{
+	const struct kt_topology *t = c->config->topology;
+	bool hmat = has_hmat(t);
+	int r = 0;
+
+	for (unsigned n = 0; n < t->nr_nodes && r == 0; n++) {
+		unsigned long long bytes = c->layout->node_bytes[n];
+
+		if (c->control)
+			r = add(v, "-object", "memory-backend-file,id=node%u,size=%llu,mem-path=/proc/self/fd/%u,share=on",
+				n, bytes, QEMU_FD_NODE0 + n);
+		else
+			r = add(v, "-object", "memory-backend-memfd,id=node%u,size=%llu,share=on", n, bytes);
+		if (r == 0 && hmat)
+			r = add(v, "-numa", "node,nodeid=%u,memdev=node%u,initiator=%u", n, n, initiator_of(t, n));
+		else if (r == 0)
+			r = add(v, "-numa", "node,nodeid=%u,memdev=node%u", n, n);
+	}
+	for (unsigned llc = 0; llc < t->nr_llcs && r == 0; llc++)
+		r = add(v, "-numa", "cpu,node-id=%u,socket-id=%u", kt_topo_node_of_llc(t, llc), llc);
+	return r;
+}
+
+static int add_distances(const struct kt_topology *t, struct kt_strv *v)
+{
+	int r = 0;
+
+	for (unsigned from = 0; from < t->nr_nodes; from++) {
+		for (unsigned to = 0; to < t->nr_nodes && r == 0; to++) {
+			if (from != to)
+				r = add(v, "-numa", "dist,src=%u,dst=%u,val=%u", from, to,
+					kt_topo_distance(t, from, to));
+		}
+	}
+	return r;
+}
+
+/* What is told of a node's memory is told to every node with CPUs: the table wants each pair. */
+static int add_hmat(const struct kt_topology *t, struct kt_strv *v)
+{
+	int r = 0;
+
+	for (unsigned from = 0; from < t->nr_nodes; from++) {
+		for (unsigned to = 0; to < t->nr_nodes && t->node[from].llcs && r == 0; to++) {
+			const struct kt_topo_node *node = &t->node[to];
+
+			if (node->latency_ns)
+				r = add(v, "-numa",
+					"hmat-lb,initiator=%u,target=%u,hierarchy=memory,data-type=access-latency,latency=%u",
+					from, to, node->latency_ns);
+			if (r == 0 && node->bandwidth_mbs)
+				r = add(v, "-numa",
+					"hmat-lb,initiator=%u,target=%u,hierarchy=memory,data-type=access-bandwidth,bandwidth=%uM",
+					from, to, node->bandwidth_mbs);
+		}
+	}
+	return r;
+}
+
+static int add_cpus(const struct qemu_command *c, struct kt_strv *v)
+{
+	const struct kt_topology *t = c->config->topology;
+	unsigned nr = kt_topo_nr_cpus(t);
+	bool remap = max_apic_id(t) > APIC_ID_PLAIN_MAX;
+	/* One thread for all vCPUs beats one each as soon as there are fewer host CPUs: spinning waiters starve others. */
+	bool multi = c->config->clock == VM_CLOCK_REAL && c->host_cpus >= nr;
+	int r;
+
+	r = add(v, "-M", "%s%s%s", MACHINE, remap ? ",kernel-irqchip=off" : "", has_hmat(t) ? ",hmat=on" : "");
+	/*
+	 * qboot hands over sooner than SeaBIOS (0.1 s of 4 s with 4 vCPUs, 0.4 s of 8 s with 16) and keeps off the
+	 * console; only SeaBIOS switches CPUs to x2APIC mode, without which Linux ignores ids above 254.
+	 */
+	if (r == 0)
+		r = remap ? add(v, "-device", "intel-iommu,intremap=on,eim=on") : add(v, "-bios", "qboot.rom");
+	if (r == 0)
+		r = add(v, "-accel", "tcg,thread=%s", multi ? "multi" : "single");
+	if (r == 0 && c->config->clock == VM_CLOCK_GUEST_WORK)
+		r = add(v, "-icount", "shift=%u,sleep=off", qemu_icount_shift(nr));
+	if (r == 0)
+		r = add(v, "-rtc", "clock=vm");
+	if (r == 0)
+		r = add(v, "-cpu", "max");
+	/* One socket per LLC, never dies: the guest then sees exactly the asked level-3 caches (docs/decisions). */
+	if (r == 0)
+		r = add(v, "-smp", "%u,sockets=%u,dies=1,cores=%u,threads=%u", nr, t->nr_llcs, t->cores, t->threads);
+	return r;
+}
+
+static int add_channels(const struct qemu_command *c, struct kt_strv *v)
+{
+	int r = add(v, "-chardev", "%s,id=console", c->console);
+
+	if (r == 0)
+		r = add(v, "-chardev", "%s,id=bell", c->bell);
+	if (r == 0)
+		r = add(v, "-serial", "chardev:console");
+	if (r == 0)
+		r = add(v, "-serial", "chardev:bell");
+	if (r < 0 || !c->control)
+		return r;
+	r = add(v, "-chardev", "socket,fd=%u,id=qmp", QEMU_FD_QMP);
+	if (r == 0)
+		r = add(v, "-mon", "chardev=qmp,mode=control");
+	/* Not -gdb: a stub that is connected from the start would stop the machine. The monitor starts it. */
+	if (r == 0)
+		r = add(v, "-chardev", "socket,fd=%u,id=gdb", QEMU_FD_GDB);
+	return r;
+}
+
+static int add_kernel(const struct qemu_command *c, struct kt_strv *v)
+{
+	kt_auto(buf) struct kt_buf cmdline = { 0 };
+	int r;
+
+	qemu_kernel_cmdline(c->layout, c->config->cmdline, &cmdline);
+	if (!kt_buf_ok(&cmdline))
+		return -ENOMEM;
+	r = add(v, "-kernel", "%s", c->kernel);
+	if (r == 0)
+		r = add(v, "-initrd", "%s", c->initrd);
+	if (r == 0)
+		r = add(v, "-append", "%s", kt_buf_str(&cmdline));
+	return r;
+}
+
+int qemu_command_build(const struct qemu_command *c, struct kt_strv *ret, struct kt_err *e)
+{
+	static const char *const plain[] = { "-nodefaults", "-no-user-config", "-no-reboot" };
+	const struct kt_topology *t = c->config->topology;
+	kt_auto(strv) struct kt_strv v = { 0 };
+	int r = kt_strv_add(&v, c->config->accel->program);
+
+	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]) && r == 0; i++)
+		r = kt_strv_add(&v, plain[i]);
+	if (r == 0)
+		r = add(&v, "-display", "none");
+	if (r == 0)
+		r = add_cpus(c, &v);
+	if (r == 0)
+		r = add(&v, "-m", "%lluM", (unsigned long long)(c->layout->total_bytes / VM_MIB));
+	if (r == 0)
+		r = add_nodes(c, &v);
+	if (r == 0)
+		r = add_distances(t, &v);
+	if (r == 0)
+		r = add_hmat(t, &v);
+	if (r == 0)
+		r = add_channels(c, &v);
+	if (r == 0)
+		r = add_kernel(c, &v);
+	if (r < 0)
+		return kt_fail(e, KT_E_HOST, -r, "make QEMU's command line");
+	*ret = v;
+	v = (struct kt_strv){ 0 };
+	return 0;
+}

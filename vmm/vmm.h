@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Virtual machines: start, watch, freeze, read, stop; and the initramfs they boot. One interface, several accelerators. */
+#ifndef KTSTR_VMM_VMM_H
+#define KTSTR_VMM_VMM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "base/topology.h"
+#include "guest/proto.h"
+
+typedef struct {
+	uint64_t v;
+} gpa_t;
+typedef struct {
+	uint64_t v;
+} gva_t;
+
+/* ---- accelerators ---- */
+
+enum vm_accel { VM_ACCEL_AUTO, VM_ACCEL_KVM, VM_ACCEL_TCG };
+
+struct vm_accel_choice {
+	enum vm_accel accel;  /* never AUTO */
+	char name[8];         /* "kvm", "tcg" */
+	char why[256];        /* one line for people: "tcg: /dev/kvm: Permission denied" */
+	char version[64];     /* "QEMU 10.0.2"; "" for kvm */
+	char program[256];    /* path of the emulator; "" for kvm */
+};
+/**
+ * Choose once per run. AUTO prefers KVM where it can run a stock kernel, never silently: @ret->why says which
+ * and why. VM_ACCEL_KVM that cannot be had is KT_E_HOST; a missing or too old QEMU is KT_E_TOOL and names the
+ * package and the version wanted (>= 10). $KTSTR_QEMU overrides the program looked up in PATH.
+ */
+int vm_choose_accel(enum vm_accel wanted, struct vm_accel_choice *ret, struct kt_err *e);
+
+/* ---- one machine ---- */
+
+enum vm_clock {
+	VM_CLOCK_GUEST_WORK, /* tcg: -icount, time follows executed instructions */
+	VM_CLOCK_REAL,
+};
+
+/* Everything is borrowed until vm_create returns. */
+struct vm_config {
+	const struct vm_accel_choice *accel;
+	const struct kt_topology *topology;
+	uint64_t memory_bytes;    /* sum over nodes; see vm_memory_bytes() */
+	const char *kernel;       /* bzImage */
+	const char *vmlinux;      /* uncompressed ELF, may be NULL: lets the back end boot the faster one */
+	const char *initrd_base;  /* cached cpio file */
+	const void *initrd_extra; /* second cpio, appended */
+	size_t initrd_extra_len;
+	const char *cmdline;      /* user's and init's part; the back end adds console, ring and memory words */
+	enum vm_clock clock;
+	const char *log_dir;      /* vm.txt (the command, to be run by hand) is written here */
+};
+
+struct vm;
+
+/* How a machine ended. */
+enum vm_end {
+	VM_END_POWEROFF,
+	VM_END_RESET,    /* reboot or panic=-1: look at the console */
+	VM_END_CRASHED,  /* the emulator died or broke; not the guest's doing */
+	VM_END_STOPPED,  /* vm_stop */
+};
+
+enum vm_event_type {
+	VM_EV_NONE,    /* nothing within the timeout */
+	VM_EV_CONSOLE, /* data, len: bytes of COM1, valid until the next call on this vm */
+	VM_EV_FRAME,   /* frame + data, len: one frame, valid until the next call */
+	VM_EV_RING_BROKEN, /* the guest wrote nonsense into the ring; reported once, no more frames */
+	VM_EV_WATCH,   /* a watched address was written: the machine is frozen; watch_id, vm_thaw() goes on */
+	VM_EV_END,     /* end, text: reported once, the last event */
+};
+struct vm_event {
+	enum vm_event_type type;
+	const void *data;
+	size_t len;
+	struct gst_frame frame;
+	unsigned watch_id;
+	enum vm_end end;
+	char text[512]; /* VM_EV_END: "exited with status 1: <last line of its stderr>" */
+};
+
+/* Set up, but do not run: RAM, initrd, layout, vm.txt. */
+int vm_create(const struct vm_config *c, struct vm **ret, struct kt_err *e);
+int vm_start(struct vm *vm, struct kt_err *e);
+/* Kills and reaps whatever runs. Accepts NULL. */
+void vm_free(struct vm *vm);
+KT_DEFINE_AUTO(vm, struct vm *, vm_free);
+
+/* Becomes readable when vm_wait may have an event; valid from vm_start to vm_free. For the caller's poll(). */
+int vm_poll_fd(const struct vm *vm);
+/**
+ * The next event, waiting at most @timeout_ms (0: do not wait, -1: for ever). Bounded work a call, whatever the guest
+ * does. After VM_EV_END only VM_EV_NONE. Frames still in the ring are delivered before VM_EV_END.
+ */
+int vm_wait(struct vm *vm, int timeout_ms, struct vm_event *ret, struct kt_err *e);
+
+/* Send one doorbell byte down (GST_BELL_STOP ...). Leaf; -ENOTCONN after the end. */
+int vm_ring_bell(struct vm *vm, char bell);
+/* Kill the machine now; the next events drain, then VM_EV_END with VM_END_STOPPED. */
+void vm_stop(struct vm *vm);
+
+/* Stop and continue all vCPUs; freezes nest. The guest's clock stands still meanwhile. */
+int vm_freeze(struct vm *vm, struct kt_err *e);
+int vm_thaw(struct vm *vm, struct kt_err *e);
+
+/* General registers of one vCPU; only while frozen. */
+struct vm_regs {
+	uint64_t rip, rsp, rflags, cr3;
+	uint64_t gpr[16]; /* rax rcx rdx rbx rsp rbp rsi rdi r8..r15 */
+};
+int vm_read_regs(struct vm *vm, unsigned vcpu, struct vm_regs *ret, struct kt_err *e);
+/* Report writes to @len (1, 2, 4, 8) bytes at a kernel virtual address. At most 4 at a time. Only while frozen. */
+int vm_watch_write(struct vm *vm, gva_t addr, unsigned len, unsigned *ret_id, struct kt_err *e);
+int vm_unwatch(struct vm *vm, unsigned id, struct kt_err *e);
+
+/* Guest RAM: pieces in ascending gpa order, mapped here. The list lives as long as the vm. */
+struct vm_ram {
+	gpa_t gpa;
+	uint64_t len;
+	uint8_t *host;    /* mapping */
+	uint64_t offset;  /* in the backing object of its node: never the gpa */
+	unsigned node;    /* as in the topology; see vm_guest_node() */
+};
+size_t vm_ram_pieces(const struct vm *vm, const struct vm_ram **ret);
+/*
+ * The number that Linux gives to node @node of the topology: it counts nodes with CPUs first, whatever the firmware's
+ * tables say, so a memory-only node in the middle comes later in the guest.
+ */
+unsigned vm_guest_node(const struct kt_topology *t, unsigned node);
+/* Bounds- and overflow-checked pointer to [gpa, gpa+len) inside one piece; NULL when any byte is outside. */
+void *vm_guest_buf(struct vm *vm, gpa_t gpa, size_t len);
+/* Any thread, any time; not a snapshot. 0; -EFAULT: outside RAM (nothing is copied). Leaf. */
+int vm_read_gpa(struct vm *vm, gpa_t gpa, void *buf, size_t len);
+int vm_write_gpa(struct vm *vm, gpa_t gpa, const void *buf, size_t len);
+/* Ask the machine itself where its RAM is (qemu: info mtree -f) and compare with our list. */
+int vm_check_ram(struct vm *vm, struct kt_err *e);
+/* Where the frame ring is. */
+gpa_t vm_ring_gpa(const struct vm *vm, uint64_t *ret_len);
+
+/* max(cpus * 64 MiB, 256 MiB, asked, what the initrd and kernel need), rounded to MiB a node. */
+uint64_t vm_memory_bytes(const struct kt_topology *t, uint64_t asked, uint64_t initrd_bytes);
+
+/* ---- initramfs (newc) ---- */
+
+struct vm_initrd_file {
+	const char *guest_path; /* absolute in the guest; parent directories are made */
+	const char *host_path;  /* a file to copy, or NULL: */
+	const void *data;       /* these bytes */
+	size_t len;
+	unsigned mode;          /* permissions; 0: 0644, or 0755 with libraries */
+	bool libraries;         /* an ELF program: bring its interpreter and DT_NEEDED closure (RPATH, RUNPATH, ld.so.cache dirs) */
+};
+/**
+ * Build (or find) the base in @cache_dir/initramfs/, named by the hash of all contents; atomic, safe for
+ * concurrent runs. KT_E_TOOL names a library that cannot be found and who needs it. Caller frees @ret_path.
+ */
+int vm_initramfs_base(const char *cache_dir, const struct vm_initrd_file *files, size_t nr, char **ret_path,
+		      struct kt_err *e);
+/* A small cpio in memory; nothing cached. */
+int vm_initramfs_build(const struct vm_initrd_file *files, size_t nr, struct kt_buf *ret, struct kt_err *e);
+
+#endif
