@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Signals that users send. */
+#include "driver/interrupt.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "driver/driver.h"
+
+/* Set before the handler is, and never again. */
+static const char *early_text;
+
+static void exit_now(int sig)
+{
+	(void)sig;
+	/* The result does not matter: the program ends here. */
+	(void)!write(STDERR_FILENO, early_text, strlen(early_text));
+	_exit(DRV_EXIT_INTERRUPTED);
+}
+
+void drv_interrupt_exits(const struct drv_term *t)
+{
+	struct sigaction a = { .sa_handler = exit_now };
+
+	early_text = t->live ? "\r\033[Kktstr-make: error: interrupted\n" : "ktstr-make: error: interrupted\n";
+	sigemptyset(&a.sa_mask);
+	(void)sigaction(SIGTERM, &a, NULL);
+	/* A shell script that runs us in the background ignores SIGINT for us: leave it so. */
+	if (signal(SIGINT, SIG_IGN) != SIG_IGN)
+		(void)sigaction(SIGINT, &a, NULL);
+}
+
+static void stop_signals(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGHUP);
+	sigaddset(set, SIGWINCH);
+}
+
+int drv_signals_begin(struct drv_signals *s, struct kt_err *e)
+{
+	sigset_t set;
+
+	stop_signals(&set);
+	if (sigprocmask(SIG_BLOCK, &set, &s->before) < 0)
+		return kt_fail(e, KT_E_HOST, errno, "block signals");
+	s->fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (s->fd < 0) {
+		int err = errno;
+
+		sigprocmask(SIG_SETMASK, &s->before, NULL);
+		return kt_fail(e, KT_E_HOST, err, "create signalfd");
+	}
+	return 0;
+}
+
+void drv_signals_end(struct drv_signals *s)
+{
+	if (s->fd < 0)
+		return;
+	close(s->fd);
+	s->fd = -1;
+	sigprocmask(SIG_SETMASK, &s->before, NULL);
+}
+
+void drv_signals_in_child(const struct drv_signals *s)
+{
+	signal(SIGINT, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
+	sigprocmask(SIG_SETMASK, &s->before, NULL);
+}
+
+unsigned drv_signals_take(struct drv_signals *s, struct drv_term *t)
+{
+	struct signalfd_siginfo info;
+	unsigned stops = 0;
+
+	while (read(s->fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+		if (info.ssi_signo == SIGWINCH)
+			drv_term_resize(t);
+		else
+			stops++;
+	}
+	return stops;
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What must exist before the first cell starts: built schedulers, their initramfs bases, sizes and deadlines. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "driver/run.h"
+#include "guest/proto.h"
+
+/* guest/init, put into this program by driver/cell/guest_init.S. */
+extern const unsigned char kt_guest_init[];
+extern const uint64_t kt_guest_init_len;
+
+#define GUEST_INIT_PATH_IN_GUEST "/init"
+
+static int make_build_dir(struct drv_run *r, const struct cfg_scheduler *s, const struct kc_entry *k, char **ret,
+			  struct kt_err *e)
+{
+	kt_auto(mem) char *name = drv_safe_name(s->name);
+	kt_auto(mem) char *key = drv_safe_name(k->key);
+	kt_auto(mem) char *dir = NULL;
+	int err;
+
+	if (name && key)
+		dir = kt_fmt("%s/build/%s/%s", r->out_dir, key, name);
+	if (!dir)
+		return kt_fail(e, KT_E_HOST, ENOMEM, "name the build directory");
+	err = kt_mkdir_p(dir, 0755, e);
+	if (err < 0)
+		return err;
+	*ret = kt_take(dir);
+	return 0;
+}
+
+/* Say what is wrong with the file before anybody wonders about it inside a machine. */
+static int check_binary(const struct cfg_project *p, const struct cfg_scheduler *s, const char *path, struct kt_err *e)
+{
+	const char *next = s->build ? "does its build command write it there?" :
+				      "build it first, or give the scheduler a 'build' command";
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return kt_fail(e, KT_E_BUILD, errno, "%s:%d:%d: the binary of scheduler '%s' is not there: '%s': %s (%s)",
+			       p->file, s->at.line, s->at.column, s->name, path, strerror(errno), next);
+	if (!S_ISREG(st.st_mode))
+		return kt_fail(e, KT_E_BUILD, EINVAL, "%s:%d:%d: the binary of scheduler '%s' is not a file: '%s'", p->file,
+			       s->at.line, s->at.column, s->name, path);
+	if (!(st.st_mode & 0111))
+		return kt_fail(e, KT_E_BUILD, EACCES,
+			       "%s:%d:%d: the binary of scheduler '%s' is not executable: '%s': chmod +x it", p->file,
+			       s->at.line, s->at.column, s->name, path);
+	if (st.st_size == 0)
+		return kt_fail(e, KT_E_BUILD, ENOEXEC, "%s:%d:%d: the binary of scheduler '%s' is empty: '%s'", p->file,
+			       s->at.line, s->at.column, s->name, path);
+	return 0;
+}
+
+static int make_base(struct drv_run *r, const char *scheduler_path, char **ret, struct kt_err *e)
+{
+	const struct vm_initrd_file files[] = {
+		{ .guest_path = GUEST_INIT_PATH_IN_GUEST, .data = kt_guest_init, .len = kt_guest_init_len, .mode = 0755 },
+		{ .guest_path = GST_SCHEDULER_PATH, .host_path = scheduler_path, .mode = 0755, .libraries = true },
+	};
+	kt_auto(mem) char *cache = kc_default_dir();
+
+	(void)r;
+	if (!cache)
+		return kt_fail(e, KT_E_HOST, ENOMEM, "find the cache directory");
+	return vm_initramfs_base(cache, files, scheduler_path ? 2 : 1, ret, e);
+}
+
+/* Build one scheduler for one kernel (NULL: the kernel's own, nothing to build) and make its base. */
+static int prepare_scheduler(struct drv_run *r, const struct cfg_scheduler *s, const struct kc_entry *k,
+			     struct drv_signals *signals, char **ret_base, struct kt_err *e)
+{
+	const struct cfg_project *p = r->plan->project;
+	kt_auto(mem) char *build_dir = NULL;
+	kt_auto(mem) char *path = NULL;
+	int ret;
+
+	if (!s)
+		return make_base(r, NULL, ret_base, e);
+	if (s->build) {
+		struct drv_build_opts o = { .scheduler = s, .kernel = k, .project_dir = p->dir };
+
+		ret = make_build_dir(r, s, k, &build_dir, e);
+		if (ret < 0)
+			return ret;
+		o.build_dir = build_dir;
+		ret = drv_build(r, &o, signals, e);
+		if (ret < 0)
+			return ret;
+	}
+	path = s->binary[0] == '/' ? strdup(s->binary) : kt_fmt("%s/%s", p->dir, s->binary);
+	if (!path)
+		return kt_fail(e, KT_E_HOST, ENOMEM, "name the binary of scheduler '%s'", s->name);
+	ret = check_binary(p, s, path, e);
+	if (ret < 0)
+		return ret;
+	ret = make_base(r, path, ret_base, e);
+	return ret < 0 ? kt_context(e, ret, "pack scheduler '%s' for the guest", s->name) : 0;
+}
+
+/* What depends on kernel, accelerator and initramfs. */
+static int finish_cell(struct drv_run *r, struct drv_cell *c, const char *base, struct kt_err *e)
+{
+	const struct drv_kernel *k = &r->plan->kernels[c->kernel];
+	struct drv_deadline_in d = {
+		.tcg = r->accel.accel == VM_ACCEL_TCG,
+		.nr_cpus = c->spec.nr_cpus,
+		.has_scheduler = c->test->scheduler != CFG_NO_SCHEDULER,
+		.duration_ns = c->test->duration_ns,
+		.timeout_ns = c->test->timeout_ns,
+		.time_scale = r->plan->project->time_scale,
+	};
+	struct stat st;
+
+	if (stat(base, &st) < 0)
+		return kt_fail(e, KT_E_HOST, errno, "look at '%s'", base);
+	c->spec.initrd_base = strdup(base);
+	if (!c->spec.initrd_base)
+		return kt_fail(e, KT_E_HOST, ENOMEM, "plan test '%s'", c->test->name);
+	c->spec.kernel = k->entry;
+	c->spec.accel = &r->accel;
+	c->spec.plan.ops_value_bytes = k->entry->facts.ops_value_bytes;
+	c->spec.plan.ops_timeout_offset = k->entry->facts.ops_timeout_offset;
+	c->spec.memory_bytes =
+		vm_memory_bytes(&c->test->topology, c->test->memory_bytes, (uint64_t)st.st_size);
+	c->spec.host_deadline_ns = drv_host_deadline_ns(&d);
+	return 0;
+}
+
+static void free_bases(char **bases, size_t nr)
+{
+	for (size_t i = 0; i < nr; i++)
+		free(bases[i]);
+	free(bases);
+}
+
+/* bases[i] is of scheduler i, the last of the kernel's own; each is made when the first cell wants it. */
+static int prepare_kernel(struct drv_run *r, size_t kernel, char **bases, struct drv_signals *signals,
+			  struct kt_err *e)
+{
+	const struct cfg_project *p = r->plan->project;
+
+	for (size_t i = 0; i < r->plan->nr_cells; i++) {
+		struct drv_cell *c = &r->plan->cells[i];
+		bool own = c->test->scheduler == CFG_NO_SCHEDULER;
+		size_t at = own ? p->nr_schedulers : c->test->scheduler;
+		int ret = 0;
+
+		if (c->kernel != kernel)
+			continue;
+		if (!bases[at])
+			ret = prepare_scheduler(r, own ? NULL : &p->schedulers[at], r->plan->kernels[kernel].entry,
+						signals, &bases[at], e);
+		if (ret == 0)
+			ret = finish_cell(r, c, bases[at], e);
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+int drv_prepare(struct drv_run *r, struct drv_signals *signals, struct kt_err *e)
+{
+	size_t nr = r->plan->project->nr_schedulers + 1;
+
+	for (size_t k = 0; k < r->plan->nr_kernels; k++) {
+		char **bases = calloc(nr, sizeof(*bases));
+		int ret;
+
+		if (!bases)
+			return kt_fail(e, KT_E_HOST, ENOMEM, "prepare schedulers");
+		ret = prepare_kernel(r, k, bases, signals, e);
+		free_bases(bases, nr);
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}

@@ -1,0 +1,86 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# ktstr-make doctor: one line a check, and an exit code that says whether tests can run.
+
+load ../lib
+load ../fakes
+bats_require_minimum_version 1.5.0
+
+setup() {
+	cd "$BATS_TEST_TMPDIR"
+	export KTSTR_CACHE_DIR=$PWD/cache
+	fake_qemu qemu <<<'exit 1'
+	export KTSTR_QEMU=$PWD/qemu
+}
+
+@test "on a host with an emulator tests can run" {
+	run --separate-stderr ktstr_make doctor
+	assert_eq 0 "$status"
+	assert_eq "" "$stderr"
+	assert_contains "$output" "ok    qemu        QEMU 10.0.2, $PWD/qemu"
+	assert_contains "$output" "ok    cache       $PWD/cache, "
+	assert_eq "tests can run here" "${lines[-1]}"
+	assert_eq "accelerator kvm qemu gpgv mirror cache host project" \
+		"$(grep -E '^(ok|warn|fail) ' <<<"$output" | awk '{ print $2 }' | xargs)"
+}
+
+@test "without any accelerator: fail, what to do, exit code 4" {
+	export KTSTR_QEMU=$PWD/missing
+	run --separate-stderr ktstr_make doctor
+	if [[ $output == *"ok    kvm"* ]]; then
+		skip "KVM runs stock kernels here"
+	fi
+	assert_eq 4 "$status"
+	assert_contains "$output" "fail  qemu        "
+	assert_contains "$output" "install qemu-system-x86"
+	assert_contains "$output" "fail  accelerator "
+	assert_eq "tests cannot run here: see 'fail' above" "${lines[-1]}"
+}
+
+@test "an emulator that is too old is named with the version wanted" {
+	printf '#!/bin/sh\necho "QEMU emulator version 7.2.9"\n' >qemu
+	run --separate-stderr ktstr_make doctor
+	[[ $output == *"ok    kvm"* ]] || assert_eq 4 "$status"
+	grep -E '^(fail|warn)  qemu' <<<"$output" | grep -q '7\.2'
+	grep -E '^(fail|warn)  qemu' <<<"$output" | grep -q '10'
+}
+
+@test "a cache that cannot be written fails and says what to set" {
+	export KTSTR_CACHE_DIR=/proc/nowhere
+	run --separate-stderr ktstr_make doctor
+	assert_eq 4 "$status"
+	grep '^fail  cache' <<<"$output" | grep -q 'set \$KTSTR_CACHE_DIR'
+}
+
+@test "a broken project fails with its place" {
+	printf '[[test]]\nnaem = "x"\n' >ktstr.toml
+	run --separate-stderr ktstr_make doctor
+	assert_eq 4 "$status"
+	assert_contains "$output" "fail  project     $PWD/ktstr.toml:"
+	assert_contains "$output" "correct the file"
+}
+
+@test "a project is counted" {
+	fake_project <<<'[[test]]
+		name = "x"
+		topology = "1n1l1c1t"'
+	run --separate-stderr ktstr_make doctor
+	assert_contains "$output" "ok    project     $PWD/ktstr.toml: 1 tests, 0 schedulers, 1 kernels"
+}
+
+@test "--json says the same as one document" {
+	run --separate-stderr ktstr_make doctor --json
+	assert_eq 0 "$status"
+	assert_eq '[1,true,8]' "$(jq -c '[.schema_version, .can_run, (.checks | length)]' <<<"$output")"
+	assert_eq '"ok"' "$(jq '.checks[] | select(.name == "qemu") | .health' <<<"$output")"
+	export KTSTR_CACHE_DIR=/proc/nowhere
+	run --separate-stderr ktstr_make doctor --json
+	assert_eq 4 "$status"
+	assert_eq 'false' "$(jq .can_run <<<"$output")"
+}
+
+@test "colours only where they are wanted" {
+	[[ $(ktstr_make --color always doctor) == *$'\e[32mok'* ]]
+	[[ $(ktstr_make --color never doctor) != *$'\e'* ]]
+	[[ $(ktstr_make doctor) != *$'\e'* ]]
+}

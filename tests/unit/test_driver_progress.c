@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Status lines at all widths, and text measured in columns. */
+#include "driver/progress.h"
+#include "driver/term.h"
+#include "tests/unit/unit.h"
+
+#define MIB (UINT64_C(1) << 20)
+
+static const struct drv_progress_cell running[] = {
+	{ "two_cgroups", CELL_BOOTING, UINT64_C(1250000000) },
+	{ "smt", CELL_RUNNING, UINT64_C(4200000000) },
+	{ "a_test_with_quite_a_long_name_indeed", CELL_ATTACHING, UINT64_C(61000000000) },
+};
+
+static char *line(const struct drv_progress *p, size_t columns)
+{
+	struct kt_buf b = { 0 };
+
+	drv_progress_line(&b, p, columns);
+	return kt_buf_take(&b);
+}
+
+static void assert_line(const struct drv_progress *p, size_t columns, const char *expected)
+{
+	kt_auto(mem) char *got = line(p, columns);
+
+	assert_string_equal(got, expected);
+}
+
+static void a_wide_terminal_shows_every_cell(void **state)
+{
+	struct drv_progress p = { .done = 3, .total = 12, .running = running, .nr_running = 3 };
+
+	(void)state;
+	assert_line(&p, 200, "[3/12] booting two_cgroups 1.2 s | running smt 4.2 s | "
+			     "attaching a_test_with_quite_a_long_name_i> 61.0 s");
+	p.utf8 = true;
+	p.nr_running = 2;
+	assert_line(&p, 200, "[3/12] booting two_cgroups 1.2 s \302\267 running smt 4.2 s");
+}
+
+static void what_does_not_fit_is_counted(void **state)
+{
+	const struct drv_progress p = { .done = 3, .total = 12, .running = running, .nr_running = 3 };
+
+	(void)state;
+	assert_line(&p, 79, "[3/12] booting two_cgroups 1.2 s | running smt 4.2 s | +1 more");
+	assert_line(&p, 50, "[3/12] booting two_cgroups 1.2 s | +2 more");
+	assert_line(&p, 30, "[3/12] 3 running");
+	assert_line(&p, 10, "[3/12] 3 >");
+}
+
+static void failures_and_stopping_are_told(void **state)
+{
+	struct drv_progress p = { .done = 1, .total = 2, .failed = 1, .running = running, .nr_running = 1 };
+
+	(void)state;
+	assert_line(&p, 79, "[1/2] 1 failed | booting two_cgroups 1.2 s");
+	p.stopping = true;
+	assert_line(&p, 79, "[1/2] 1 failed stopping | booting two_cgroups 1.2 s");
+}
+
+static void no_line_is_wider_than_it_may_be(void **state)
+{
+	struct drv_progress p = { .done = 998, .total = 1000, .failed = 7, .running = running, .nr_running = 3 };
+
+	(void)state;
+	for (size_t columns = 0; columns < 160; columns++) {
+		kt_auto(mem) char *got = NULL;
+
+		p.utf8 = columns % 2;
+		got = line(&p, columns);
+		assert_in_range(drv_columns(got ? got : ""), 0, columns);
+	}
+}
+
+static void assert_transfer(uint64_t done, uint64_t total, double rate, size_t columns, const char *expected)
+{
+	kt_auto(buf) struct kt_buf b = { 0 };
+
+	drv_transfer_line(&b, "fetch linux.deb", done, total, rate, columns);
+	assert_string_equal(kt_buf_str(&b), expected);
+	assert_in_range(drv_columns(kt_buf_str(&b)), 0, columns);
+}
+
+static void a_transfer_shows_bytes_bar_and_rate(void **state)
+{
+	(void)state;
+	assert_transfer(5 * MIB, 20 * MIB, 2.0 * MIB, 100,
+			"fetch linux.deb: 5.0 MiB of 20.0 MiB   25 %  [=======>                      ]  2.0 MiB/s");
+	assert_transfer(20 * MIB, 20 * MIB, 0, 60, "fetch linux.deb: 20.0 MiB of 20.0 MiB  100 %  [============]");
+	assert_transfer(5 * MIB, 0, 2.0 * MIB, 100, "fetch linux.deb: 5.0 MiB  2.0 MiB/s");
+}
+
+static void a_narrow_transfer_keeps_its_numbers(void **state)
+{
+	(void)state;
+	assert_transfer(5 * MIB, 20 * MIB, 2.0 * MIB, 56, "fetch linux.deb: 5.0 MiB of 20.0 MiB   25 %  2.0 MiB/s");
+	assert_transfer(5 * MIB, 20 * MIB, 2.0 * MIB, 48, "fetch li>: 5.0 MiB of 20.0 MiB   25 %  2.0 MiB/s");
+}
+
+static void columns_are_counted_in_characters(void **state)
+{
+	kt_auto(buf) struct kt_buf b = { 0 };
+
+	(void)state;
+	assert_int_equal(drv_columns("gr\303\274n"), 4);
+	drv_add_cut(&b, "gr\303\274nes", 4);
+	assert_string_equal(kt_buf_str(&b), "gr\303\274>");
+	kt_buf_reset(&b);
+	drv_add_cut(&b, "abc", 3);
+	assert_string_equal(kt_buf_str(&b), "abc");
+	kt_buf_reset(&b);
+	drv_add_cut(&b, "abc", 0);
+	assert_string_equal(kt_buf_str(&b), "");
+	drv_add_padded(&b, "\303\274", 3);
+	assert_string_equal(kt_buf_str(&b), "\303\274  ");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_wide_terminal_shows_every_cell),
+		cmocka_unit_test(what_does_not_fit_is_counted),
+		cmocka_unit_test(failures_and_stopping_are_told),
+		cmocka_unit_test(no_line_is_wider_than_it_may_be),
+		cmocka_unit_test(a_transfer_shows_bytes_bar_and_rate),
+		cmocka_unit_test(a_narrow_transfer_keeps_its_numbers),
+		cmocka_unit_test(columns_are_counted_in_characters),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
