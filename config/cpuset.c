@@ -149,7 +149,10 @@ static int resolve(const struct cfg_cpuset *c, const struct kt_topology *t, stru
 		*ret = c->exact;
 		return 0;
 	case CFG_CPUSET_RANGE:
-		/* A fraction such as 0.29 is a little less than it says: what should be whole must not lose one. */
+		/*
+		 * A fraction such as 0.29 is a little less than it says: what should be whole must
+		 * not lose one.
+		 */
 		part(t, (unsigned)(c->start * nr + 1e-9), (unsigned)(c->end * nr + 1e-9), ret);
 		return 0;
 	case CFG_CPUSET_DISJOINT:

@@ -106,7 +106,10 @@ static size_t byte_of_column(const char *s, size_t len, int column)
 	return i;
 }
 
-/* Bytes of the word at @s that is wrong: a string with its quotes, a bracket, or up to the next delimiter. */
+/*
+ * Bytes of the word at @s that is wrong: a string with its quotes, a bracket, or up to the next
+ * delimiter.
+ */
 static size_t word_length(const char *s, size_t len)
 {
 	size_t i = 1;
@@ -134,7 +137,10 @@ static size_t nr_characters(const char *s, size_t len)
 	return n;
 }
 
-/* Tabs stay tabs in both lines, so that the caret stands below its place whatever the terminal makes of them. */
+/*
+ * Tabs stay tabs in both lines, so that the caret stands below its place whatever the terminal
+ * makes of them.
+ */
 static void add_padding(struct kt_buf *b, const char *s, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
@@ -161,7 +167,7 @@ static void add_excerpt(struct kt_buf *b, const struct cfg_diag *d, const struct
 			start++;
 	}
 	shown = len - start < LINE_SHOWN ? len - start : LINE_SHOWN;
-	while (start + shown < len && !starts_character(line[start + shown]))
+	while (shown && start + shown < len && !starts_character(line[start + shown]))
 		shown--;
 	word = word_length(line + at, start + shown > at ? start + shown - at : 0);
 	kt_buf_addf(b, "\n%5d | %s", x->line, start ? "..." : "");

@@ -49,7 +49,10 @@ static inline void kt_cleanup_cfg_diag(struct cfg_diag *d)
 	cfg_diag_done(d);
 }
 
-/* What the parser must not even see: too long, NUL bytes, nesting without bounds. False: one error was added. */
+/*
+ * What the parser must not even see: too long, NUL bytes, nesting without bounds. False: one error
+ * was added.
+ */
 bool cfg_scan(struct cfg_diag *d);
 
 /* ---- schema ---- */

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* From a file or a text to a project: the passes over the document, and tables by their schema rows. */
+/*
+ * From a file or a text to a project: the passes over the document, and tables by their schema
+ * rows.
+ */
 #include "config/internal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -163,6 +167,7 @@ static int load_document(struct cfg_loader *l, const char *path, struct kt_err *
 
 	if (r < 0)
 		return r;
+	assert(root);
 	if (fill_project(l, path) < 0)
 		cfg_oom(l);
 	cfg_apply_fallbacks(l, CFG_T_VM, l->project);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A look over the raw text before the parser sees it: size, bytes that are no text, and nesting. The parser recurses for each
- * bracket and its result is freed by recursion for each dot of a key, so both are bounded here.
+ * A look over the raw text before the parser sees it: size, bytes that are no text, and nesting.
+ * The parser recurses for each bracket and its result is freed by recursion for each dot of a key,
+ * so both are bounded here.
  */
 #include "config/internal.h"
 
@@ -42,7 +43,10 @@ static void skip_comment(struct scanner *s)
 		step(s);
 }
 
-/* Past the string that begins here. An unclosed one ends with its line, or with the text: the parser will say. */
+/*
+ * Past the string that begins here. An unclosed one ends with its line, or with the text: the
+ * parser will say.
+ */
 static void skip_string(struct scanner *s)
 {
 	const char quote = *s->p;
@@ -68,7 +72,10 @@ static void skip_string(struct scanner *s)
 	}
 }
 
-/* Bytes of the character at @p: no overlong forms, no surrogates, nothing above U+10FFFF. 0: none is there. */
+/*
+ * Bytes of the character at @p: no overlong forms, no surrogates, nothing above U+10FFFF. 0: none
+ * is there.
+ */
 static size_t character_bytes(const unsigned char *p, size_t left)
 {
 	size_t n = p[0] < 0x80   ? 1

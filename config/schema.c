@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Every key of ktstr.toml, in the order of the documentation. A row without a handler is known but not supported yet. */
+/*
+ * Every key of ktstr.toml, in the order of the documentation. A row without a handler is known but
+ * not supported yet.
+ */
 #include "config/internal.h"
 
 enum { STRINGS_MAX = 1024 };

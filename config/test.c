@@ -310,7 +310,7 @@ static int by_name(const void *a, const void *b)
 static void check_duplicates(struct cfg_loader *l)
 {
 	struct cfg_project *p = l->project;
-	kt_auto(mem) struct cfg_test **sorted = calloc(p->nr_tests + 1, sizeof(struct cfg_test *));
+	kt_auto(mem) struct cfg_test **sorted = calloc(p->nr_tests + 1, sizeof(void *));
 	size_t nr = 0;
 
 	if (!sorted) {
@@ -321,7 +321,7 @@ static void check_duplicates(struct cfg_loader *l)
 		if (p->tests[i].name)
 			sorted[nr++] = &p->tests[i];
 	}
-	qsort(sorted, nr, sizeof(sorted[0]), by_name);
+	qsort(sorted, nr, sizeof(void *), by_name);
 	for (size_t i = 1; i < nr; i++) {
 		const struct cfg_node *v = &l->tests->child[sorted[i] - p->tests];
 

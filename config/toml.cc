@@ -14,8 +14,9 @@
 #include <vector>
 
 /*
- * toml++ 3.3 asserts what the input decides ("[" at the end of a line breaks one), and reports the same thing
- * properly right behind the assertion: so without them, and without the assumptions that NDEBUG makes of them.
+ * toml++ 3.3 asserts what the input decides ("[" at the end of a line breaks one), and reports the
+ * same thing properly right behind the assertion: so without them, and without the assumptions that
+ * NDEBUG makes of them.
  */
 #include <toml++/impl/preprocessor.h>
 #undef TOML_ASSERT
@@ -64,7 +65,9 @@ cfg_node *make_children(cfg_node &n, size_t nr)
 		if (!n.child)
 			throw std::bad_alloc();
 	}
-	/* Counted from the start: what throws half-way leaves zeroed nodes, which free as nothing. */
+	/*
+	 * Counted from the start: what throws half-way leaves zeroed nodes, which free as nothing.
+	 */
 	n.nr = nr;
 	return n.child;
 }

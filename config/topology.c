@@ -8,8 +8,9 @@
 
 enum { COUNT_MAX = 9999 }; /* keeps products far from overflow; the real limits come after */
 
-#define BAD(e, ...) kt_fail((e), KT_E_CONFIG, EINVAL, __VA_ARGS__)
-#define OUT_OF_RANGE(e, ...) kt_fail((e), KT_E_CONFIG, ERANGE, __VA_ARGS__)
+/* The values are kt_fail's own, written out so that analyzers see that they are negative. */
+#define BAD(e, ...) (kt_fail((e), KT_E_CONFIG, EINVAL, __VA_ARGS__), -EINVAL)
+#define OUT_OF_RANGE(e, ...) (kt_fail((e), KT_E_CONFIG, ERANGE, __VA_ARGS__), -ERANGE)
 
 /* "<number><letter>" off the front of *s. 0; -EINVAL: something else stands there; -ERANGE. */
 static int take_count(const char **s, char letter, uint32_t *ret)
@@ -92,7 +93,9 @@ static int check_counts(const struct kt_topology *t, struct kt_err *e)
 		return OUT_OF_RANGE(e, "0 threads");
 	if (t->threads > 2)
 		return OUT_OF_RANGE(e, "%u threads per core, at most 2", t->threads);
-	/* Hand-made counts may be anything: no product of two of them may wrap before it is judged. */
+	/*
+	 * Hand-made counts may be anything: no product of two of them may wrap before it is judged.
+	 */
 	if (t->nr_llcs > KT_TOPO_CPUS_MAX || t->cores > KT_TOPO_CPUS_MAX || cpus > KT_TOPO_CPUS_MAX)
 		return OUT_OF_RANGE(e, "%llu CPUs, at most %d", (unsigned long long)cpus,
 				    KT_TOPO_CPUS_MAX);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A parsed TOML document as a plain tree; the only thing that the C++ side gives to the C side. Plain C and C++. */
+/*
+ * A parsed TOML document as a plain tree; the only thing that the C++ side gives to the C side.
+ * Plain C and C++.
+ */
 #ifndef KTSTR_CONFIG_TREE_H
 #define KTSTR_CONFIG_TREE_H
 

@@ -85,7 +85,10 @@ static const char *group_name(const struct group_check *g)
 	return g->o->plan->cgroups[g->cgroup].name;
 }
 
-/* Calls @bad for each worker of the group; counts, remembers the first and its number within the group. */
+/*
+ * Calls @bad for each worker of the group; counts, remembers the first and its number within the
+ * group.
+ */
 static unsigned count_bad(const struct group_check *g,
 			  bool (*bad)(const struct group_check *g,
 				      const struct scn_worker_result *w),
@@ -113,11 +116,6 @@ static bool is_stuck(const struct group_check *g, const struct scn_worker_result
 	return w->iterations == 0;
 }
 
-static bool has_gap(const struct group_check *g, const struct scn_worker_result *w)
-{
-	return w->max_gap_ns > g->o->checks->max_gap_ns;
-}
-
 static bool strayed(const struct group_check *g, const struct scn_worker_result *w)
 {
 	return !kt_cpuset_within(&w->cpus_seen, &g->o->plan->cgroups[g->cgroup].cpuset);
@@ -138,24 +136,26 @@ static void check_stuck(const struct group_check *g, unsigned total, struct scn_
 
 static void check_gap(const struct group_check *g, unsigned total, struct scn_judgement *j)
 {
-	const struct scn_worker_result *w = NULL, *worst = NULL;
+	const struct scn_worker_result *worst = NULL;
+	uint64_t limit_ns = g->o->checks->max_gap_ns;
 	kt_auto(buf) struct kt_buf limit = { 0 };
-	unsigned number = 0, worst_number = 0;
-	unsigned nr = count_bad(g, has_gap, &w, &number);
+	unsigned nr = 0, number = 0, worst_number = 0;
 
-	if (!nr)
-		return;
-	number = 0;
 	for (size_t i = 0; i < g->r->nr_workers; i++) {
-		if (g->r->workers[i].cgroup != g->cgroup)
+		const struct scn_worker_result *w = &g->r->workers[i];
+
+		if (w->cgroup != g->cgroup)
 			continue;
-		if (!worst || g->r->workers[i].max_gap_ns > worst->max_gap_ns) {
-			worst = &g->r->workers[i];
+		nr += w->max_gap_ns > limit_ns;
+		if (!worst || w->max_gap_ns > worst->max_gap_ns) {
+			worst = w;
 			worst_number = number;
 		}
 		number++;
 	}
-	kt_format_duration(&limit, g->o->checks->max_gap_ns);
+	if (!worst || !nr)
+		return;
+	kt_format_duration(&limit, limit_ns);
 	scn_judge_add(
 		j, g->timing, "max-gap",
 		"cgroup '%s': worker %u (pid %u) did not run for %llu ms, until it came to CPU %u; "

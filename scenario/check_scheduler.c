@@ -132,7 +132,9 @@ static void not_attached(const struct scn_judge_opts *o, const struct scn_result
 static void died(const struct scn_judge_opts *o, const struct scn_result *r,
 		 struct scn_judgement *j)
 {
-	/* The watchdog goes by guest time: where that is the host's mood, a stall proves nothing. */
+	/*
+	 * The watchdog goes by guest time: where that is the host's mood, a stall proves nothing.
+	 */
 	bool by_host = o->clock_is_real && r->exit.kind == SCN_EXIT_ERROR_STALL;
 	kt_auto(buf) struct kt_buf b = { 0 };
 

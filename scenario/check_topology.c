@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Is the machine that the guest saw the one that was asked for? The first difference is an error, not a failure. */
+/*
+ * Is the machine that the guest saw the one that was asked for? The first difference is an error,
+ * not a failure.
+ */
 #include "scenario/internal.h"
 
 #define MIB (UINT64_C(1) << 20)

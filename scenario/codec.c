@@ -195,7 +195,7 @@ int scn_encode(const struct scn_format *f, const void *obj, struct kt_buf *ret, 
 	return 0;
 }
 
-/* ---- decoding: every length is checked against what is left before anything is read or allocated ---- */
+/* ---- decoding: every length is checked against what is left before it is used ---- */
 
 struct cursor {
 	const unsigned char *p;
@@ -229,7 +229,8 @@ static uint64_t load_u64(const unsigned char *p)
 	return le64toh(v);
 }
 
-#define BAD(e, ...) kt_fail((e), KT_E_GUEST, EBADMSG, __VA_ARGS__)
+/* The value is kt_fail's own, written out so that analyzers see that it is negative. */
+#define BAD(e, ...) (kt_fail((e), KT_E_GUEST, EBADMSG, __VA_ARGS__), -EBADMSG)
 
 /* A length-prefixed piece of @c. */
 static int take_piece(struct cursor *c, struct cursor *ret, const char *what, struct kt_err *e)
@@ -273,7 +274,7 @@ static int decode_strv(const struct scn_field *f, struct cursor *c, struct kt_st
 {
 	while (c->left) {
 		char text[SCN_TEXT_MAX];
-		struct cursor item;
+		struct cursor item = { 0 };
 		int r;
 
 		if (v->nr >= f->max)
@@ -327,7 +328,7 @@ static int decode_array(const struct scn_field *f, struct cursor *c, void *obj, 
 			return kt_fail(e, KT_E_HOST, ENOMEM, "field '%s'", f->name);
 	}
 	for (uint32_t i = 0; i < want; i++) {
-		struct cursor item;
+		struct cursor item = { 0 };
 		int r = take_piece(c, &item, f->name, e);
 
 		if (r == 0) {
@@ -409,7 +410,7 @@ static int decode_record(const struct scn_record *r, struct cursor *c, void *obj
 	for (size_t i = 0; i < r->nr_fields; i++) {
 		const struct scn_field *f = &r->fields[i];
 		const unsigned char *p = take(c, sizeof(uint16_t));
-		struct cursor value;
+		struct cursor value = { 0 };
 		uint16_t tag;
 		int ret;
 

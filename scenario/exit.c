@@ -6,8 +6,8 @@
 #include <string.h>
 
 /*
- * The words are scx_exit_reason()'s in kernel/sched/ext.c. Kinds 68 and above of each group came after 6.12;
- * a kernel that lacks one never prints its words.
+ * The words are scx_exit_reason()'s in kernel/sched/ext.c. Kinds 68 and above of each group came
+ * after 6.12; a kernel that lacks one never prints its words.
  */
 static const struct {
 	uint32_t kind;
@@ -67,7 +67,10 @@ static void set_cut(char *buf, size_t size, const char *s, size_t len)
 	add_cut(buf, size, s, len);
 }
 
-/* The first exit is the cause; only an error after a plain unregistration (a reload) takes its place. */
+/*
+ * The first exit is the cause; only an error after a plain unregistration (a reload) takes its
+ * place.
+ */
 static bool takes_place(const struct scn_exit *x, uint32_t kind)
 {
 	return x->kind == SCN_EXIT_NONE || (x->kind < SCN_EXIT_ERROR && kind >= SCN_EXIT_ERROR);
@@ -89,7 +92,10 @@ static void set_exit(struct scn_exit *x, const char *name, size_t name_len, cons
 	set_cut(x->reason, sizeof(x->reason), reason, reason_len);
 }
 
-/* An error so early that the kernel has no name for the scheduler: "ops error detected without ops (MESSAGE)". */
+/*
+ * An error so early that the kernel has no name for the scheduler: "ops error detected without ops
+ * (MESSAGE)".
+ */
 static bool feed_nameless(struct scn_exit *x, const char *rest, size_t len)
 {
 	static const char words[] = "ops error detected without ops";

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Shared inside scenario/: the field tables that encoding, decoding and JSON walk, and the parts of the judge. */
+/*
+ * Shared inside scenario/: the field tables that encoding, decoding and JSON walk, and the parts of
+ * the judge.
+ */
 #ifndef KTSTR_SCENARIO_INTERNAL_H
 #define KTSTR_SCENARIO_INTERNAL_H
 
@@ -43,7 +46,10 @@ struct scn_record {
 	size_t bytes;
 	const struct scn_field *fields;
 	size_t nr_fields;
-	/* What a table cannot say: relations between fields. Leaf; the text goes into @e. May be NULL. */
+	/*
+	 * What a table cannot say: relations between fields. Leaf; the text goes into @e. May be
+	 * NULL.
+	 */
 	int (*check)(const void *obj, struct kt_err *e);
 };
 
@@ -54,6 +60,7 @@ struct scn_format {
 };
 
 #define SCN_MEMBER(type, m) .name = #m, .offset = offsetof(type, m), .bytes = sizeof(((type *)0)->m)
+#define SCN_POINTER(type, m) .name = #m, .offset = offsetof(type, m)
 #define SCN_FIELDS(fields_) .fields = (fields_), .nr_fields = sizeof(fields_) / sizeof((fields_)[0])
 
 int scn_encode(const struct scn_format *f, const void *obj, struct kt_buf *ret, struct kt_err *e);

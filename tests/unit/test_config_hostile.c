@@ -44,6 +44,16 @@ static void bytes_that_are_no_text(void **state)
 	SAYS("# \xf0\x9f\x98", "k:1:3: byte 0xf0 is not UTF-8 text");
 }
 
+static void a_long_line_that_is_no_text(void **state)
+{
+	kt_auto(buf) struct kt_buf b = { 0 };
+
+	(void)state;
+	kt_buf_adds(&b, "[vm]\n");
+	repeat(&b, "\x98", 1000);
+	says(b.data, b.len, "k:2:1: byte 0x98 is not UTF-8 text");
+}
+
 static void an_escaped_nul_is_refused_where_it_stands(void **state)
 {
 	(void)state;
@@ -98,7 +108,8 @@ static void text_that_only_looks_nested_is_fine(void **state)
 /* toml++ leaves it undefined whether these characters are white space. */
 static void letters_after_a_continued_line_are_kept(void **state)
 {
-	static const char text[] = "[scheduler.s]\nbinary = \"\"\"a\\\n \xc3\xa4\xef\xb9\xbf b\"\"\"\n";
+	static const char text[] =
+		"[scheduler.s]\nbinary = \"\"\"a\\\n \xc3\xa4\xef\xb9\xbf b\"\"\"\n";
 	kt_auto(cfg_project) struct cfg_project *p = NULL;
 
 	(void)state;
@@ -172,6 +183,7 @@ static void a_truncation_anywhere_is_an_error_or_a_project(void **state)
 		char *copy = malloc(n + !n);
 		struct kt_err e = { 0 };
 
+		assert_non_null(copy);
 		memcpy(copy, cfg_starter_toml, n);
 		if (cfg_load_text("k", copy, n, &p, &e) == 0) {
 			taken++;
@@ -189,6 +201,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bytes_that_are_no_text),
+		cmocka_unit_test(a_long_line_that_is_no_text),
 		cmocka_unit_test(an_escaped_nul_is_refused_where_it_stands),
 		cmocka_unit_test(deep_nesting_is_refused_before_anything_recurses),
 		cmocka_unit_test(text_that_only_looks_nested_is_fine),

@@ -300,7 +300,10 @@ static void the_starter_project_loads(void **state)
 	assert_true(p->tests[0].scheduler == CFG_NO_SCHEDULER);
 	assert_true(p->tests[0].nr_cgroups >= 1);
 
-	/* What is commented out must be right too: "# key = value" and "# [table]" lines are uncommented. */
+	/*
+	 * What is commented out must be right too: "# key = value" and "# [table]" lines are
+	 * uncommented.
+	 */
 	while (*s) {
 		size_t n = strcspn(s, "\n");
 		const char *eq = memmem(s, n, " = ", 3);

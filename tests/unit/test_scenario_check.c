@@ -146,9 +146,10 @@ static void a_gap_at_the_limit_passes_and_above_it_fails(void **state)
 	expect_pass();
 	w.workers[2].max_gap_ns = 2 * S + 1;
 	w.workers[3].max_gap_ns = 3100 * MS;
-	expect_only(SCN_FAIL, "max-gap",
-		    "cgroup 'b': worker 1 (pid 103) did not run for 3100 ms, until it came to CPU 3; "
-		    "the limit is 2s (2 of 2 over it)");
+	expect_only(
+		SCN_FAIL, "max-gap",
+		"cgroup 'b': worker 1 (pid 103) did not run for 3100 ms, until it came to CPU 3; "
+		"the limit is 2s (2 of 2 over it)");
 	assert_int_equal(w.j.worst_gap_ms, 3100);
 	assert_int_equal(w.j.worst_gap_cpu, 3);
 	w.checks.max_gap_ns = 0;
@@ -160,9 +161,10 @@ static void a_timing_failure_proves_nothing_on_the_hosts_clock(void **state)
 	(void)state;
 	w.clock_is_real = true;
 	w.workers[3].max_gap_ns = 3 * S;
-	expect_only(SCN_INCONCLUSIVE, "max-gap",
-		    "cgroup 'b': worker 1 (pid 103) did not run for 3000 ms, until it came to CPU 3; "
-		    "the limit is 2s (1 of 2 over it) (guest time follows the host here)");
+	expect_only(
+		SCN_INCONCLUSIVE, "max-gap",
+		"cgroup 'b': worker 1 (pid 103) did not run for 3000 ms, until it came to CPU 3; "
+		"the limit is 2s (1 of 2 over it) (guest time follows the host here)");
 	w.workers[3].max_gap_ns = 0;
 	w.checks.max_spread = 15;
 	w.workers[3].cpu_ns = 5 * S;
@@ -176,8 +178,9 @@ static void a_worker_outside_its_cpuset_fails(void **state)
 	expect_pass();
 	kt_cpuset_add(&w.workers[0].cpus_seen, 4);
 	kt_cpuset_add(&w.workers[0].cpus_seen, 5);
-	expect_only(SCN_FAIL, "isolation",
-		    "cgroup 'a': worker 0 (pid 100) ran on CPU 4-5, outside its cpuset 0-1 (1 of 2)");
+	expect_only(
+		SCN_FAIL, "isolation",
+		"cgroup 'a': worker 0 (pid 100) ran on CPU 4-5, outside its cpuset 0-1 (1 of 2)");
 	w.clock_is_real = true;
 	assert_int_equal(judge(), SCN_FAIL);
 	w.cgroups[0].has_cpuset = false;
@@ -236,7 +239,8 @@ static void nothing_at_all_is_inconclusive(void **state)
 	(void)state;
 	w.plan.nr_cgroups = 0;
 	w.r.nr_workers = 0;
-	expect_only(SCN_INCONCLUSIVE, "scheduler", "nothing to measure: no scheduler and no workers");
+	expect_only(SCN_INCONCLUSIVE, "scheduler",
+		    "nothing to measure: no scheduler and no workers");
 	with_scheduler(SCN_SCHED_LIVED);
 	expect_pass();
 }
@@ -343,7 +347,8 @@ static void a_scheduler_nobody_asked_for_is_an_error(void **state)
 	w.r.sched = SCN_SCHED_LIVED;
 	expect_only(SCN_ERROR, "scheduler", "the guest started a scheduler, the plan has not one");
 	with_scheduler(SCN_SCHED_NONE);
-	expect_only(SCN_ERROR, "scheduler", "the guest did not start a scheduler, the plan has one");
+	expect_only(SCN_ERROR, "scheduler",
+		    "the guest did not start a scheduler, the plan has one");
 }
 
 static void a_watchdog_that_could_not_be_set_is_an_error(void **state)
@@ -445,9 +450,10 @@ static void a_pattern_matches_reason_or_message_of_an_error(void **state)
 	with_exit(SCN_EXIT_UNREG, "foo1 bar", "");
 	assert_int_equal(judge(), SCN_FAIL);
 	with_exit(SCN_EXIT_ERROR_BPF, "scx_bpf_error", "foo bar");
-	expect_only(SCN_FAIL, "expect",
-		    "expected an error exit matching '^foo[0-9]+ (bar|baz)$', but the scheduler died "
-		    "after 10.0 s: ERROR_BPF (scx_bpf_error): foo bar");
+	expect_only(
+		SCN_FAIL, "expect",
+		"expected an error exit matching '^foo[0-9]+ (bar|baz)$', but the scheduler died "
+		"after 10.0 s: ERROR_BPF (scx_bpf_error): foo bar");
 	w.expect.pattern = (char *)"(";
 	expect_only(SCN_ERROR, "expect", "'(' is not an extended regular expression");
 }

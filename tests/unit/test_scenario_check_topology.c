@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A guest that shows another machine than was asked for is an error that names the first difference. */
+/*
+ * A guest that shows another machine than was asked for is an error that names the first
+ * difference.
+ */
 #include "scenario/scenario.h"
 
 #include "tests/unit/unit.h"
@@ -28,6 +31,7 @@ static int setup(void **state)
 	r = (struct scn_result){ .nr_cpus = 4, .nr_nodes = 3 };
 	r.cpus = calloc(4, sizeof(*r.cpus));
 	r.nodes = calloc(3, sizeof(*r.nodes));
+	assert_true(r.cpus && r.nodes);
 	for (unsigned cpu = 0; cpu < 4; cpu++) {
 		r.cpus[cpu].cpu = cpu;
 		r.cpus[cpu].node = cpu / 2;

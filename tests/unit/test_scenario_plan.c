@@ -20,6 +20,7 @@ static void make_plan(struct scn_plan *p)
 		.cgroups = calloc(2, sizeof(struct scn_cgroup)),
 		.nr_cgroups = 2,
 	};
+	assert_non_null(p->cgroups);
 	assert_int_equal(kt_strv_add(&p->sysctls, "kernel.sched_x=1"), 0);
 	assert_int_equal(kt_strv_add(&p->scheduler_argv, "/ktstr/scheduler"), 0);
 	assert_int_equal(kt_strv_add(&p->scheduler_argv, ""), 0);
@@ -99,6 +100,7 @@ static void a_plan_cut_anywhere_is_refused(void **state)
 		char *copy = malloc(len + !len);
 
 		/* Its own allocation, so that a sanitizer sees a byte read behind the end. */
+		assert_non_null(copy);
 		memcpy(copy, b.data, len);
 		assert_int_equal(scn_plan_decode(copy, len, &q, &e), -EBADMSG);
 		assert_int_equal(e.kind, KT_E_GUEST);
@@ -121,6 +123,7 @@ static void a_body_cut_anywhere_is_refused(void **state)
 		struct scn_plan q = { 0 };
 		char *copy = malloc(len);
 
+		assert_non_null(copy);
 		memcpy(copy, b.data, len);
 		memcpy(copy + 8, &body, sizeof(body));
 		assert_int_equal(scn_plan_decode(copy, len, &q, NULL), -EBADMSG);
@@ -249,6 +252,7 @@ static void too_much_is_our_own_mistake(void **state)
 	struct kt_err e = { 0 };
 
 	(void)state;
+	assert_non_null(longer);
 	memset(longer, 'x', SCN_TEXT_MAX);
 	longer[SCN_TEXT_MAX] = '\0';
 	p.test_name = kt_take(longer);

@@ -31,6 +31,7 @@ static void make_result(struct scn_result *r)
 		.nr_nodes = 1,
 		.frames_lost = 4,
 	};
+	assert_true(r->workers && r->cpus && r->nodes);
 	for (unsigned i = 0; i < 3; i++) {
 		r->workers[i] = (struct scn_worker_result){
 			.cgroup = i,
@@ -98,6 +99,7 @@ static void a_result_cut_anywhere_is_refused(void **state)
 		char *copy = malloc(len + !len);
 		uint32_t body = len >= 12 ? (uint32_t)len - 12 : 0;
 
+		assert_non_null(copy);
 		memcpy(copy, b.data, len);
 		assert_int_equal(scn_result_decode(copy, len, &q, NULL), -EBADMSG);
 		if (len >= 12) {
@@ -147,6 +149,7 @@ static void the_greatest_result_fits(void **state)
 	r.workers = calloc(r.nr_workers, sizeof(*r.workers));
 	r.nr_cpus = KT_CPUS_MAX;
 	r.cpus = calloc(r.nr_cpus, sizeof(*r.cpus));
+	assert_true(r.workers && r.cpus);
 	for (size_t i = 0; i < r.nr_workers; i++)
 		memset(&r.workers[i].cpus_seen, 0xff, sizeof(struct kt_cpuset));
 	for (size_t i = 0; i < r.nr_cpus; i++)
