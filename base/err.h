@@ -23,7 +23,7 @@ enum kt_kind {
 	KT_E_INTR, /* the user interrupted */
 };
 
-enum { KT_ERR_FRAMES = 8, KT_ERR_TEXT_BYTES = 1024 };
+enum { KT_ERR_FRAMES = 8, KT_ERR_TEXT_BYTES = 4096 };
 
 /*
  * A value for the stack: zero-initialise ("struct kt_err e = { 0 };"), pass its address, read it only

@@ -153,6 +153,9 @@ const struct cfg_key cfg_keys[] = {
 	{ CFG_T_EXPECT, "exit", "string", NULL,
 	  "\"stall\", \"any-error\", or an extended regular expression for the kernel's reason or message",
 	  .apply = cfg_apply_exit },
+	{ CFG_T_EXPECT, "message", "string", "",
+	  "an extended regular expression that the kernel's reason or message must match as well",
+	  .apply = cfg_apply_message },
 
 	{ CFG_T_VM, "accel", "string", "\"auto\"", "\"auto\", \"kvm\" or \"tcg\"",
 	  .apply = cfg_apply_accel },

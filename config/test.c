@@ -58,22 +58,30 @@ void cfg_apply_expect(struct cfg_loader *l, const struct cfg_key *k, const struc
 
 	(void)k; /* likewise */
 	b->expect = v;
+	free(b->t.expect.pattern); /* of the defaults: replaced as a whole */
+	b->t.expect = (struct scn_expect){ 0 };
 	cfg_apply_table(l, CFG_T_EXPECT, v, &b->t.expect);
 }
 
-static void set_pattern(struct cfg_loader *l, const struct cfg_node *v, struct scn_expect *x)
+/* From 'exit' or 'message', in whatever order they stand. */
+static void set_pattern(struct cfg_loader *l, const struct cfg_key *k, const struct cfg_node *v,
+			struct scn_expect *x)
 {
 	char why[128];
 	regex_t re;
-	int r = regcomp(&re, v->string, REG_EXTENDED | REG_NOSUB);
+	int r;
 
+	if (x->pattern) {
+		cfg_bad(l, v, "two patterns: with 'message', 'exit' is \"stall\" or \"any-error\"");
+		return;
+	}
+	r = regcomp(&re, v->string, REG_EXTENDED | REG_NOSUB);
 	if (r != 0) {
 		regerror(r, &re, why, sizeof(why));
-		cfg_bad(l, v, "'exit' is no extended regular expression: %s", why);
+		cfg_bad(l, v, "'%s' is no extended regular expression: %s", k->name, why);
 		return;
 	}
 	regfree(&re);
-	x->kind = SCN_EXPECT_MESSAGE;
 	x->pattern = strdup(v->string);
 	if (!x->pattern)
 		cfg_oom(l);
@@ -84,23 +92,32 @@ void cfg_apply_exit(struct cfg_loader *l, const struct cfg_key *k, const struct 
 {
 	struct scn_expect *x = obj;
 
-	(void)k; /* the whole struct */
 	if (!cfg_is_type(l, v, CFG_STRING,
 			 "\"stall\", \"any-error\", or a pattern for the kernel's message"))
 		return;
-	free(x->pattern);
-	x->pattern = NULL;
+	x->kind = kt_streq(v->string, "stall") ? SCN_EXPECT_STALL : SCN_EXPECT_ANY_ERROR;
 	if (!v->string[0])
 		cfg_bad(l, v,
 			"'exit' is empty: \"stall\", \"any-error\", or a pattern for the kernel's message");
 	else if (strlen(v->string) >= SCN_TEXT_MAX)
 		cfg_bad(l, v, "longer than %d bytes", SCN_TEXT_MAX - 1);
-	else if (kt_streq(v->string, "stall"))
-		x->kind = SCN_EXPECT_STALL;
-	else if (kt_streq(v->string, "any-error"))
-		x->kind = SCN_EXPECT_ANY_ERROR;
+	else if (!kt_streq(v->string, "stall") && !kt_streq(v->string, "any-error"))
+		set_pattern(l, k, v, x);
+}
+
+void cfg_apply_message(struct cfg_loader *l, const struct cfg_key *k, const struct cfg_node *v,
+		       void *obj)
+{
+	struct scn_expect *x = obj;
+
+	if (!cfg_is_type(l, v, CFG_STRING, "a pattern for the kernel's reason or message"))
+		return;
+	if (!v->string[0])
+		cfg_bad(l, v, "'message' is empty: a pattern for the kernel's reason or message");
+	else if (strlen(v->string) >= SCN_TEXT_MAX)
+		cfg_bad(l, v, "longer than %d bytes", SCN_TEXT_MAX - 1);
 	else
-		set_pattern(l, v, x);
+		set_pattern(l, k, v, x);
 }
 
 void cfg_apply_kargs(struct cfg_loader *l, const struct cfg_key *k, const struct cfg_node *v,

@@ -31,47 +31,71 @@ static const uint64_t stop_grace_ns = 3 * GST_SEC;
 
 /* ---- the process ---- */
 
-/*
- * In the child. @control carries the number of the filter's descriptor, then the errno of a failed
- * exec.
- */
+/* What the child says on its way to exec(). */
+struct child_note {
+	bool filter; /* value: the filter's descriptor there, or -errno; else: why exec() failed */
+	int value;
+};
+
+static bool send_note(int control, bool filter, int value)
+{
+	struct child_note note;
+
+	memset(&note, 0, sizeof(note));
+	note.filter = filter;
+	note.value = value;
+	return write(control, &note, sizeof(note)) == (ssize_t)sizeof(note);
+}
+
+static bool receive_note(int control, struct child_note *ret)
+{
+	return read(control, ret, sizeof(*ret)) == (ssize_t)sizeof(*ret);
+}
+
 static _Noreturn void child_main(char **argv, int control, int out_fd, bool watch)
 {
 	static char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin", home[] = "HOME=/root";
 	static char *const env[] = { path, home, NULL };
 	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	int word;
+	struct child_note answer;
 
 	(void)setsid(); /* a fresh child is never a group leader */
 	if (null_fd < 0 || dup2(null_fd, 0) < 0 || dup2(out_fd, 1) < 0 || dup2(out_fd, 2) < 0)
 		goto failed;
-	if (watch) {
-		/*
-		 * The filter holds back no call made here. Its descriptor closes by itself at exec.
-		 */
-		word = gst_watchdog_filter();
-		if (write(control, &word, sizeof(word)) != sizeof(word) ||
-		    read(control, &word, sizeof(word)) != sizeof(word))
-			goto failed;
-	}
+	/* The filter holds back no call made here. Its descriptor closes by itself at exec. */
+	if (watch &&
+	    (!send_note(control, true, gst_watchdog_filter()) || !receive_note(control, &answer)))
+		_exit(127);
 	(void)execve(argv[0], argv, env);
 failed:
-	word = errno;
-	(void)!write(control, &word, sizeof(word)); /* nobody left to tell otherwise */
+	(void)send_note(control, false, errno); /* nobody left to tell otherwise */
 	_exit(127);
 }
 
-/* Take the filter's descriptor over and let the child go on. */
-static void take_filter(struct gst_init *g, int control)
+/*
+ * Serve the child's notes until exec() has closed the other end. Without the filter's descriptor every map
+ * update of the scheduler would fail, so that is our failure, not the scheduler's.
+ */
+static int follow_child(struct gst_init *g, int control, int *ret_errno, struct kt_err *e)
 {
-	int word;
+	struct child_note note;
 
-	if (read(control, &word, sizeof(word)) != sizeof(word))
-		return; /* the child failed before: the next read says how */
-	if (word >= 0)
-		g->watchdog.notify_fd = (int)syscall(SYS_pidfd_getfd, g->sched.pidfd, word, 0);
-	(void)!write(control, &word,
-		     sizeof(word)); /* a child that is gone is noticed by the caller */
+	*ret_errno = 0;
+	while (receive_note(control, &note)) {
+		if (!note.filter) {
+			*ret_errno = note.value;
+			return 0;
+		}
+		if (note.value >= 0) {
+			long fd = syscall(SYS_pidfd_getfd, g->sched.pidfd, note.value, 0);
+
+			if (fd < 0)
+				return kt_fail(e, KT_E_HOST, errno, "take over the seccomp filter");
+			g->watchdog.notify_fd = (int)fd;
+		}
+		(void)send_note(control, true, 0); /* a child that is gone shows as the end */
+	}
+	return 0;
 }
 
 /* ret_errno: why exec failed, or 0. */
@@ -82,8 +106,7 @@ static int spawn(struct gst_init *g, bool watch, int *ret_errno, struct kt_err *
 	kt_auto(fd) int ours = -1;
 	kt_auto(fd) int theirs = -1;
 	struct gst_sched *s = &g->sched;
-	int pair[2], err = 0;
-	ssize_t n;
+	int pair[2];
 
 	if (pipe2(pair, O_CLOEXEC) < 0)
 		return kt_fail(e, KT_E_HOST, errno, "make a pipe");
@@ -103,17 +126,12 @@ static int spawn(struct gst_init *g, bool watch, int *ret_errno, struct kt_err *
 		return kt_fail(e, KT_E_HOST, errno, "fork");
 	if (s->pid == 0)
 		child_main(g->plan.scheduler_argv.v, theirs, out_write, watch);
-	kt_cleanup_fd(&theirs);
-	theirs = -1;
+	(void)close(kt_take_fd(theirs));
 	s->pidfd = (int)syscall(SYS_pidfd_open, s->pid, 0);
 	if (s->pidfd < 0)
 		return kt_fail(e, KT_E_HOST, errno, "watch the scheduler's process");
 	s->out_fd = kt_take_fd(out_read);
-	if (watch)
-		take_filter(g, ours);
-	n = read(ours, &err, sizeof(err)); /* closed by a successful exec */
-	*ret_errno = n == sizeof(err) ? err : 0;
-	return 0;
+	return follow_child(g, ours, ret_errno, e);
 }
 
 void gst_sched_reap(struct gst_sched *s)

@@ -58,7 +58,7 @@ static int matches(const char *pattern, const struct scn_exit *x)
 	return r;
 }
 
-static bool as_expected(const struct scn_expect *x, const struct scn_exit *exit)
+static bool kind_as_expected(const struct scn_expect *x, const struct scn_exit *exit)
 {
 	switch (x->kind) {
 	case SCN_EXPECT_NONE:
@@ -67,10 +67,13 @@ static bool as_expected(const struct scn_expect *x, const struct scn_exit *exit)
 		return exit->kind == SCN_EXIT_ERROR_STALL;
 	case SCN_EXPECT_ANY_ERROR:
 		return scn_exit_is_error(exit);
-	case SCN_EXPECT_MESSAGE:
-		return scn_exit_is_error(exit) && matches(x->pattern, exit) == 1;
 	}
 	return false;
+}
+
+static bool as_expected(const struct scn_expect *x, const struct scn_exit *exit)
+{
+	return kind_as_expected(x, exit) && (!x->pattern || matches(x->pattern, exit) == 1);
 }
 
 static void describe_expected(struct kt_buf *b, const struct scn_expect *x)
@@ -87,10 +90,9 @@ static void describe_expected(struct kt_buf *b, const struct scn_expect *x)
 	case SCN_EXPECT_ANY_ERROR:
 		kt_buf_adds(b, "an error exit");
 		break;
-	case SCN_EXPECT_MESSAGE:
-		kt_buf_addf(b, "an error exit matching '%s'", x->pattern);
-		break;
 	}
+	if (x->pattern)
+		kt_buf_addf(b, " matching '%s'", x->pattern);
 }
 
 static const char *check_name(const struct scn_expect *x)
@@ -178,10 +180,10 @@ static bool pattern_ok(const struct scn_expect *x, struct scn_judgement *j)
 {
 	static const struct scn_exit nothing;
 
-	if (x->kind != SCN_EXPECT_MESSAGE || (x->pattern && matches(x->pattern, &nothing) >= 0))
+	if (!x->pattern || matches(x->pattern, &nothing) >= 0)
 		return true;
 	scn_judge_add(j, SCN_ERROR, "expect", "'%s' is not an extended regular expression",
-		      x->pattern ? x->pattern : "");
+		      x->pattern);
 	return false;
 }
 

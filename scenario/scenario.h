@@ -208,11 +208,10 @@ enum scn_expect_kind {
 	SCN_EXPECT_NONE,      /* live to the end */
 	SCN_EXPECT_STALL,     /* die of exit kind 1026 */
 	SCN_EXPECT_ANY_ERROR, /* die of any kind >= 1024 */
-	SCN_EXPECT_MESSAGE,   /* die of an error whose reason or message matches an extended regex */
 };
 struct scn_expect {
 	enum scn_expect_kind kind;
-	char *pattern; /* borrowed; SCN_EXPECT_MESSAGE */
+	char *pattern; /* borrowed; extended regex that the reason or the message must match; NULL: any */
 };
 
 struct scn_cgroup_stats {

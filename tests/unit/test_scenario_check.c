@@ -441,7 +441,7 @@ static void any_error_is_any_kind_from_1024(void **state)
 static void a_pattern_matches_reason_or_message_of_an_error(void **state)
 {
 	(void)state;
-	w.expect = (struct scn_expect){ SCN_EXPECT_MESSAGE, (char *)"^foo[0-9]+ (bar|baz)$" };
+	w.expect = (struct scn_expect){ SCN_EXPECT_ANY_ERROR, (char *)"^foo[0-9]+ (bar|baz)$" };
 	with_scheduler(SCN_SCHED_DIED);
 	with_exit(SCN_EXIT_ERROR_BPF, "scx_bpf_error", "foo12 baz");
 	expect_pass();
@@ -454,6 +454,14 @@ static void a_pattern_matches_reason_or_message_of_an_error(void **state)
 		SCN_FAIL, "expect",
 		"expected an error exit matching '^foo[0-9]+ (bar|baz)$', but the scheduler died "
 		"after 10.0 s: ERROR_BPF (scx_bpf_error): foo bar");
+	/* The kind has to be the expected one too. */
+	w.expect = (struct scn_expect){ SCN_EXPECT_STALL, (char *)"failed to run" };
+	with_exit(SCN_EXIT_ERROR_BPF, "scx_bpf_error", "failed to run");
+	assert_int_equal(judge(), SCN_FAIL);
+	with_exit(SCN_EXIT_ERROR_STALL, "runnable task stall", "x[1] failed to run for 3.1s");
+	expect_pass();
+	with_exit(SCN_EXIT_ERROR_STALL, "runnable task stall", "watchdog failed to check in");
+	assert_int_equal(judge(), SCN_FAIL);
 	w.expect.pattern = (char *)"(";
 	expect_only(SCN_ERROR, "expect", "'(' is not an extended regular expression");
 }

@@ -55,7 +55,7 @@ static inline int unit_tmp_teardown(void **state)
 /* The text of an error, in a buffer that the next call reuses. */
 static inline const char *unit_err_text(const struct kt_err *e)
 {
-	static char text[2048];
+	static char text[2 * KT_ERR_TEXT_BYTES];
 
 	return kt_err_text(e, text, sizeof(text));
 }
