@@ -25,8 +25,8 @@ static int run_apt(const char *const *argv, struct kt_buf *out, struct kt_err *e
 	struct kt_proc_end end;
 	int r;
 
-	r = kt_proc_run(&(struct kt_proc_opts){ .argv = argv }, APT_TIMEOUT_MS, APT_OUTPUT_BYTES, out, &errors, &end,
-			&ours);
+	r = kt_proc_run(&(struct kt_proc_opts){ .argv = argv }, APT_TIMEOUT_MS, APT_OUTPUT_BYTES,
+			out, &errors, &end, &ours);
 	if (r < 0) {
 		if (ours.kind == KT_E_TOOL && ours.errnum == ENOENT)
 			return -ENOENT;
@@ -38,7 +38,8 @@ static int run_apt(const char *const *argv, struct kt_buf *out, struct kt_err *e
 		kt_auto(buf) struct kt_buf how = { 0 };
 
 		kt_proc_end_format(&how, &end);
-		return kt_fail(e, KT_E_TOOL, EIO, "%s %s: %s", argv[0], kt_buf_str(&how), kt_buf_str(&errors));
+		return kt_fail(e, KT_E_TOOL, EIO, "%s %s: %s", argv[0], kt_buf_str(&how),
+			       kt_buf_str(&errors));
 	}
 	return 0;
 }
@@ -48,15 +49,20 @@ struct source {
 	const char *origin, *label, *release, *uri;
 };
 
-/* How well a source fits: the suite itself, else the main archive, which holds the other suites too; 0: not at all. */
+/*
+ * How well a source fits: the suite itself, else the main archive, which holds the other suites
+ * too; 0: not at all.
+ */
 static int source_rank(const struct source *s, const char *suite)
 {
 	size_t len = strlen(s->uri);
-	bool known = s->label[0] && s->label[0] != '$'; /* no Release file yet: the fields stay unexpanded */
+	bool known = s->label[0] &&
+		     s->label[0] != '$'; /* no Release file yet: the fields stay unexpanded */
 
 	while (len && s->uri[len - 1] == '/')
 		len--;
-	if (!kt_starts_with(s->uri, "http://") && !kt_starts_with(s->uri, "https://") && !kt_starts_with(s->uri, "file:"))
+	if (!kt_starts_with(s->uri, "http://") && !kt_starts_with(s->uri, "https://") &&
+	    !kt_starts_with(s->uri, "file:"))
 		return 0;
 	if (kt_streq(s->release, suite))
 		return 4;
@@ -108,10 +114,13 @@ static int pick_source(char *listing, const char *suite, char **ret)
 
 static int mirror_of_apt(const char *suite, char **ret, struct kt_err *e)
 {
-	/* Without --no-release-info, sources that were never updated are left out, with it, labels are. */
+	/*
+	 * Without --no-release-info, sources that were never updated are left out, with it, labels
+	 * are.
+	 */
 	static const char *const tries[][6] = {
-		{ "apt-get", "indextargets", "--format", "$(ORIGIN)|$(LABEL)|$(RELEASE)|$(REPO_URI)",
-		  "Created-By: Packages", NULL },
+		{ "apt-get", "indextargets", "--format",
+		  "$(ORIGIN)|$(LABEL)|$(RELEASE)|$(REPO_URI)", "Created-By: Packages", NULL },
 		{ "apt-get", "indextargets", "--no-release-info", "--format",
 		  "$(ORIGIN)|$(LABEL)|$(RELEASE)|$(REPO_URI)", NULL },
 	};
@@ -130,7 +139,9 @@ static int mirror_of_apt(const char *suite, char **ret, struct kt_err *e)
 		if (r == 0)
 			return 0;
 	}
-	return kt_fail(e, KT_E_TOOL, ENOENT, "apt has no Debian mirror configured; set KTSTR_DEBIAN_MIRROR to the URL of one");
+	return kt_fail(
+		e, KT_E_TOOL, ENOENT,
+		"apt has no Debian mirror configured; set KTSTR_DEBIAN_MIRROR to the URL of one");
 }
 
 int kc_apt_mirror(const char *suite, char **ret, struct kt_err *e)
@@ -147,14 +158,15 @@ int kc_apt_mirror(const char *suite, char **ret, struct kt_err *e)
 	} else {
 		int r = mirror_of_apt(suite, &mirror, e);
 
-		if (r < 0)
+		if (r < 0 || !mirror)
 			return r;
 	}
 	/* The URL goes into ktstr.lock, which people commit: no password must get there. */
 	host = strstr(mirror, "://");
 	if (host && memchr(host + 3, '@', strcspn(host + 3, "/")))
-		return kt_fail(e, KT_E_CONFIG, EINVAL,
-			       "the Debian mirror's URL has a user name in it, which is not supported yet; set KTSTR_DEBIAN_MIRROR");
+		return kt_fail(
+			e, KT_E_CONFIG, EINVAL,
+			"the Debian mirror's URL has a user name in it, which is not supported yet; set KTSTR_DEBIAN_MIRROR");
 	for (len = strlen(mirror); len && mirror[len - 1] == '/'; len--)
 		mirror[len - 1] = '\0';
 	*ret = kt_take(mirror);
@@ -164,7 +176,8 @@ int kc_apt_mirror(const char *suite, char **ret, struct kt_err *e)
 /* The value of one configuration item; NULL in @ret when unset or there is no apt. */
 static int apt_config(const char *item, char **ret, struct kt_err *e)
 {
-	const char *const argv[] = { "apt-config", "dump", "--no-empty", "--format", "%F=%v%n", item, NULL };
+	const char *const argv[] = { "apt-config", "dump", "--no-empty", "--format",
+				     "%F=%v%n",    item,   NULL };
 	kt_auto(buf) struct kt_buf out = { 0 };
 	char *rest, *line;
 	int r = run_apt(argv, &out, e);
@@ -200,7 +213,8 @@ int kc_apt_proxy(const char *url, char **ret, struct kt_err *e)
 	/* As apt does: for this host, else for the scheme; https falls back to http. */
 	for (int s = https; s >= 0 && !proxy; s--) {
 		kt_auto(mem) char *of_scheme = kt_fmt("Acquire::%s::Proxy", schemes[s]);
-		kt_auto(mem) char *of_host = kt_fmt("Acquire::%s::Proxy::%.*s", schemes[s], (int)strcspn(host, ":/"), host);
+		kt_auto(mem) char *of_host = kt_fmt("Acquire::%s::Proxy::%.*s", schemes[s],
+						    (int)strcspn(host, ":/"), host);
 		int r;
 
 		if (!of_scheme || !of_host)

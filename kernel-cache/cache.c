@@ -71,11 +71,13 @@ static int ambiguous(const struct kc_list *l, const char *prefix, struct kt_err 
 		if (kt_starts_with(l->v[i]->key, prefix))
 			kt_buf_addf(&keys, "%s%s", keys.len ? ", " : "", l->v[i]->key);
 	}
-	return kt_fail(e, KT_E_KERNEL, EINVAL, "several kernels in the cache have a key that begins with '%s': %s", prefix,
+	return kt_fail(e, KT_E_KERNEL, EINVAL,
+		       "several kernels in the cache have a key that begins with '%s': %s", prefix,
 		       kt_buf_str(&keys));
 }
 
-static int get_by_key(const char *cache_dir, const char *key, struct kc_entry **ret, struct kt_err *e)
+static int get_by_key(const char *cache_dir, const char *key, struct kc_entry **ret,
+		      struct kt_err *e)
 {
 	struct damaged damaged = { .prefix = key };
 	kt_auto(kc_list) struct kc_list l = { 0 };
@@ -101,14 +103,17 @@ static int get_by_key(const char *cache_dir, const char *key, struct kc_entry **
 		return 0;
 	}
 	if (damaged.key[0])
-		return kt_fail(e, KT_E_KERNEL, EBADMSG, "the cached kernel %s is damaged (%s); get it again by its source",
+		return kt_fail(e, KT_E_KERNEL, EBADMSG,
+			       "the cached kernel %s is damaged (%s); get it again by its source",
 			       damaged.key, damaged.why);
-	return kt_fail(e, KT_E_KERNEL, ENOENT,
-		       "no kernel in the cache has a key that begins with '%s'; 'ktstr-make kernel list' shows them", key);
+	return kt_fail(
+		e, KT_E_KERNEL, ENOENT,
+		"no kernel in the cache has a key that begins with '%s'; 'ktstr-make kernel list' shows them",
+		key);
 }
 
-static int get(const char *cache_dir, const char *spec, const struct kc_spec *s, const struct kc_opts *o,
-	       struct kc_entry **ret, struct kt_err *e)
+static int get(const char *cache_dir, const char *spec, const struct kc_spec *s,
+	       const struct kc_opts *o, struct kc_entry **ret, struct kt_err *e)
 {
 	switch (s->form) {
 	case KC_FORM_DEBIAN_CLOUD:
@@ -137,7 +142,7 @@ int kc_get(const char *spec, const struct kc_opts *o, struct kc_entry **ret, str
 		r = absolute_cache(o->cache_dir, &cache, e);
 	if (r == 0)
 		r = get(cache, spec, &s, o, &k, e);
-	if (r < 0)
+	if (r < 0 || !k)
 		return r;
 	/* One entry can be had by several specs. */
 	asked = strdup(spec);

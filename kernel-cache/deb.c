@@ -32,15 +32,16 @@ static la_ssize_t read_outer(struct archive *inner, void *ctx, const void **ret)
 	return got;
 }
 
-static int copy_member(const char *deb, struct archive *tar, const char *name, const struct kc_deb_member *m,
-		       struct kt_err *e)
+static int copy_member(const char *deb, struct archive *tar, const char *name,
+		       const struct kc_deb_member *m, struct kt_err *e)
 {
 	kt_auto(fd) int fd = open(m->to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	kt_auto(mem) char *step = malloc(STEP_BYTES);
+	kt_auto(mem) char *step = NULL;
 	uint64_t total = 0;
 
 	if (fd < 0)
 		return kt_fail(e, KT_E_HOST, errno, "create '%s'", m->to);
+	step = malloc(STEP_BYTES);
 	if (!step)
 		return kt_fail(e, KT_E_HOST, ENOMEM, "unpack '%s'", deb);
 	for (;;) {
@@ -48,23 +49,25 @@ static int copy_member(const char *deb, struct archive *tar, const char *name, c
 		int r;
 
 		if (n < 0)
-			return kt_fail(e, KT_E_KERNEL, EBADMSG, "unpack '%s' from '%s': %s", name, deb,
-				       archive_error_string(tar));
+			return kt_fail(e, KT_E_KERNEL, EBADMSG, "unpack '%s' from '%s': %s", name,
+				       deb, archive_error_string(tar));
 		if (n == 0)
 			return 0;
 		total += (uint64_t)n;
 		if (total > m->max_bytes)
-			return kt_fail(e, KT_E_KERNEL, EFBIG, "unpack '%s' from '%s': more than %llu bytes", name, deb,
+			return kt_fail(e, KT_E_KERNEL, EFBIG,
+				       "unpack '%s' from '%s': more than %llu bytes", name, deb,
 				       (unsigned long long)m->max_bytes);
 		r = kt_write_all(fd, step, (size_t)n);
 		if (r < 0)
-			return kt_fail(e, KT_E_HOST, -r, "write '%s' (%llu bytes)", m->to, (unsigned long long)total);
+			return kt_fail(e, KT_E_HOST, -r, "write '%s' (%llu bytes)", m->to,
+				       (unsigned long long)total);
 	}
 }
 
 /* Names in the package decide what is copied, never where to. */
-static int visit(const char *deb, struct archive *tar, struct archive_entry *entry, struct kc_deb_member *members,
-		 size_t nr, struct kt_err *e)
+static int visit(const char *deb, struct archive *tar, struct archive_entry *entry,
+		 struct kc_deb_member *members, size_t nr, struct kt_err *e)
 {
 	const char *name = archive_entry_pathname(entry);
 
@@ -83,7 +86,8 @@ static int visit(const char *deb, struct archive *tar, struct archive_entry *ent
 	return 0;
 }
 
-static int read_tar(const char *deb, struct archive *tar, struct kc_deb_member *members, size_t nr, struct kt_err *e)
+static int read_tar(const char *deb, struct archive *tar, struct kc_deb_member *members, size_t nr,
+		    struct kt_err *e)
 {
 	size_t left = nr;
 
@@ -94,9 +98,11 @@ static int read_tar(const char *deb, struct archive *tar, struct kc_deb_member *
 		if (r == ARCHIVE_EOF)
 			return 0;
 		if (r < ARCHIVE_WARN)
-			return kt_fail(e, KT_E_KERNEL, EBADMSG, "read '%s': %s", deb, archive_error_string(tar));
+			return kt_fail(e, KT_E_KERNEL, EBADMSG, "read '%s': %s", deb,
+				       archive_error_string(tar));
 		if (i >= MEMBERS_MAX)
-			return kt_fail(e, KT_E_KERNEL, EFBIG, "read '%s': more than %d members", deb, MEMBERS_MAX);
+			return kt_fail(e, KT_E_KERNEL, EFBIG, "read '%s': more than %d members",
+				       deb, MEMBERS_MAX);
 		r = visit(deb, tar, entry, members, nr, e);
 		if (r < 0)
 			return r;
@@ -107,7 +113,8 @@ static int read_tar(const char *deb, struct archive *tar, struct kc_deb_member *
 	return 0;
 }
 
-static int open_tar(const char *deb, struct archive *outer, struct kc_deb_member *members, size_t nr, struct kt_err *e)
+static int open_tar(const char *deb, struct archive *outer, struct kc_deb_member *members,
+		    size_t nr, struct kt_err *e)
 {
 	kt_auto(mem) struct nested *n = malloc(sizeof(*n));
 	struct archive *tar = archive_read_new();
@@ -125,14 +132,16 @@ static int open_tar(const char *deb, struct archive *outer, struct kc_deb_member
 	archive_read_support_filter_lzma(tar);
 	archive_read_support_format_tar(tar);
 	if (archive_read_open(tar, n, NULL, read_outer, NULL) != ARCHIVE_OK)
-		r = kt_fail(e, KT_E_KERNEL, EBADMSG, "read '%s': %s", deb, archive_error_string(tar));
+		r = kt_fail(e, KT_E_KERNEL, EBADMSG, "read '%s': %s", deb,
+			    archive_error_string(tar));
 	else
 		r = read_tar(deb, tar, members, nr, e);
 	archive_read_free(tar);
 	return r;
 }
 
-static int find_tar(const char *deb, struct archive *outer, struct kc_deb_member *members, size_t nr, struct kt_err *e)
+static int find_tar(const char *deb, struct archive *outer, struct kc_deb_member *members,
+		    size_t nr, struct kt_err *e)
 {
 	struct archive_entry *entry;
 	int r;
@@ -144,8 +153,10 @@ static int find_tar(const char *deb, struct archive *outer, struct kc_deb_member
 			return open_tar(deb, outer, members, nr, e);
 	}
 	if (r == ARCHIVE_EOF)
-		return kt_fail(e, KT_E_KERNEL, EBADMSG, "'%s' is no Debian package: it has no data.tar", deb);
-	return kt_fail(e, KT_E_KERNEL, EBADMSG, "'%s' is no Debian package: %s", deb, archive_error_string(outer));
+		return kt_fail(e, KT_E_KERNEL, EBADMSG,
+			       "'%s' is no Debian package: it has no data.tar", deb);
+	return kt_fail(e, KT_E_KERNEL, EBADMSG, "'%s' is no Debian package: %s", deb,
+		       archive_error_string(outer));
 }
 
 int kc_deb_extract(const char *deb, struct kc_deb_member *members, size_t nr, struct kt_err *e)
@@ -157,7 +168,8 @@ int kc_deb_extract(const char *deb, struct kc_deb_member *members, size_t nr, st
 		return kt_fail(e, KT_E_HOST, ENOMEM, "read '%s'", deb);
 	archive_read_support_format_ar(outer);
 	if (archive_read_open_filename(outer, deb, STEP_BYTES) != ARCHIVE_OK)
-		r = kt_fail(e, KT_E_KERNEL, EBADMSG, "'%s' is no Debian package: %s", deb, archive_error_string(outer));
+		r = kt_fail(e, KT_E_KERNEL, EBADMSG, "'%s' is no Debian package: %s", deb,
+			    archive_error_string(outer));
 	else
 		r = find_tar(deb, outer, members, nr, e);
 	archive_read_free(outer);

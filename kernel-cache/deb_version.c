@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Debian's order of package versions: [epoch:]upstream[-revision], with "~" before everything (deb-version(7)). */
+/*
+ * Debian's order of package versions: [epoch:]upstream[-revision], with "~" before everything
+ * (deb-version(7)).
+ */
 #include <ctype.h>
 #include <string.h>
 
 #include "kernel-cache/internal.h"
 
-/* Of one character in the non-digit part: "~" before the end, the end before letters, letters before the rest. */
+/*
+ * Of one character in the non-digit part: "~" before the end, the end before letters, letters
+ * before the rest.
+ */
 static int rank(char c)
 {
 	if (c == '~')
@@ -31,7 +37,7 @@ static int cmp_digits(const char **a, const char *a_end, const char **b, const c
 		bool in_b = *b < b_end && isdigit((unsigned char)**b);
 
 		if (!in_a || !in_b)
-			return in_a - in_b ? in_a - in_b : first;
+			return in_a != in_b ? in_a - in_b : first;
 		if (!first)
 			first = **a - **b;
 		(*a)++;
@@ -48,7 +54,8 @@ static int cmp_part(const char *a, const char *a_end, const char *b, const char 
 			char ca = a < a_end ? *a : '\0';
 			char cb = b < b_end ? *b : '\0';
 
-			if ((!ca || isdigit((unsigned char)ca)) && (!cb || isdigit((unsigned char)cb)))
+			if ((!ca || isdigit((unsigned char)ca)) &&
+			    (!cb || isdigit((unsigned char)cb)))
 				break;
 			if (rank(ca) != rank(cb))
 				return rank(ca) - rank(cb);

@@ -17,13 +17,17 @@ struct request {
 	const struct kc_opts *o;
 };
 
-/* boot/vmlinuz-RELEASE up to Linux 6.18, usr/lib/modules/RELEASE/vmlinuz since; the config likewise. */
+/*
+ * boot/vmlinuz-RELEASE up to Linux 6.18, usr/lib/modules/RELEASE/vmlinuz since; the config
+ * likewise.
+ */
 static bool is_release_file(const char *path, const char *name, const char *boot_prefix)
 {
 	const char *rest;
 
 	if (kt_starts_with(path, "boot/"))
-		return kt_starts_with(path + strlen("boot/"), boot_prefix) && !strchr(path + strlen("boot/"), '/');
+		return kt_starts_with(path + strlen("boot/"), boot_prefix) &&
+		       !strchr(path + strlen("boot/"), '/');
 	if (kt_starts_with(path, "usr/"))
 		path += strlen("usr/");
 	if (!kt_starts_with(path, "lib/modules/"))
@@ -42,7 +46,10 @@ static bool is_config(const char *path)
 	return is_release_file(path, "config", "config-");
 }
 
-/* The same file of the archive on this host's own mirror; NULL in @ret when that is the same URL or there is none. */
+/*
+ * The same file of the archive on this host's own mirror; NULL in @ret when that is the same URL or
+ * there is none.
+ */
 static int own_url(const struct request *q, const char *url, char **ret, struct kt_err *e)
 {
 	const char *pool = strstr(url, "/pool/");
@@ -63,8 +70,12 @@ static int own_url(const struct request *q, const char *url, char **ret, struct 
 	return 0;
 }
 
-/* From the URL that was pinned, else from the mirror that this host uses; the checksum makes both the same. */
-static int fetch_remote(const struct request *q, const struct kc_remote *from, const char *to, struct kt_err *e)
+/*
+ * From the URL that was pinned, else from the mirror that this host uses; the checksum makes both
+ * the same.
+ */
+static int fetch_remote(const struct request *q, const struct kc_remote *from, const char *to,
+			struct kt_err *e)
 {
 	struct kc_fetch_opts f = {
 		.url = from->url,
@@ -87,10 +98,12 @@ static int fetch_remote(const struct request *q, const struct kc_remote *from, c
 }
 
 /* The config is for people and for programs in the guest: a kernel without it still is one. */
-static int add_config(const struct request *q, const struct kc_pick *p, const char *work, const char *config,
-		      struct kc_metadata *m, struct kt_err *e)
+static int add_config(const struct request *q, const struct kc_pick *p, const char *work,
+		      const char *config, struct kc_metadata *m, struct kt_err *e)
 {
-	struct kc_deb_member member = { .match = is_config, .to = config, .max_bytes = KC_CONFIG_BYTES_MAX };
+	struct kc_deb_member member = { .match = is_config,
+					.to = config,
+					.max_bytes = KC_CONFIG_BYTES_MAX };
 	kt_auto(mem) char *deb = kt_fmt("%s/config.deb", work);
 	int r = -ENOENT;
 
@@ -110,8 +123,8 @@ static int add_config(const struct request *q, const struct kc_pick *p, const ch
 	return m->notes ? 0 : kt_fail(e, KT_E_HOST, ENOMEM, "fetch the config of %s", p->version);
 }
 
-static int unpack(const struct request *q, const struct kc_pick *p, const char *work, const char *deb,
-		  const char *entry_dir, struct kc_metadata *m, struct kt_err *e)
+static int unpack(const struct request *q, const struct kc_pick *p, const char *work,
+		  const char *deb, const char *entry_dir, struct kc_metadata *m, struct kt_err *e)
 {
 	kt_auto(mem) char *image = kt_fmt("%s/%s", entry_dir, kc_file_names[KC_FILE_IMAGE]);
 	kt_auto(mem) char *config = kt_fmt("%s/%s", entry_dir, kc_file_names[KC_FILE_CONFIG]);
@@ -131,15 +144,17 @@ static int unpack(const struct request *q, const struct kc_pick *p, const char *
 	if (r < 0)
 		return r;
 	if (!members[0].found)
-		return kt_fail(e, KT_E_KERNEL, EBADMSG, "there is no kernel image in '%s'", p->image.url);
+		return kt_fail(e, KT_E_KERNEL, EBADMSG, "there is no kernel image in '%s'",
+			       p->image.url);
 	return members[1].found ? 0 : add_config(q, p, work, config, m, e);
 }
 
-static int fill_metadata(const struct request *q, const struct kc_pick *p, struct kc_metadata *m, struct kt_err *e)
+static int fill_metadata(const struct request *q, const struct kc_pick *p, struct kc_metadata *m,
+			 struct kt_err *e)
 {
-	if (kc_dup(q->spec, &m->spec) < 0 || kc_dup(p->key, &m->key) < 0 || kc_dup(p->version, &m->version) < 0 ||
-	    kc_dup(p->version, &m->release) < 0 || kc_dup(p->image.url, &m->url) < 0 ||
-	    kc_dup(p->image.sha256, &m->sha256) < 0)
+	if (kc_dup(q->spec, &m->spec) < 0 || kc_dup(p->key, &m->key) < 0 ||
+	    kc_dup(p->version, &m->version) < 0 || kc_dup(p->version, &m->release) < 0 ||
+	    kc_dup(p->image.url, &m->url) < 0 || kc_dup(p->image.sha256, &m->sha256) < 0)
 		return kt_fail(e, KT_E_HOST, ENOMEM, "get kernel %s", p->version);
 	return 0;
 }
@@ -152,7 +167,8 @@ static void step(const struct request *q, const char *what, const char *name)
 		q->o->progress->step(q->o->progress->ctx, text);
 }
 
-static int make_entry(const struct request *q, const struct kc_pick *p, const char *work, struct kt_err *e)
+static int make_entry(const struct request *q, const struct kc_pick *p, const char *work,
+		      struct kt_err *e)
 {
 	kt_auto(mem) char *deb = kt_fmt("%s/image.deb", work);
 	kt_auto(mem) char *entry_dir = kt_fmt("%s/entry", work);
@@ -174,7 +190,8 @@ static int make_entry(const struct request *q, const struct kc_pick *p, const ch
 }
 
 /* -ENOENT: not there. A damaged one is moved away when @may_move, and then is not there either. */
-static int load(const struct request *q, const char *key, bool may_move, struct kc_entry **ret, struct kt_err *e)
+static int load(const struct request *q, const char *key, bool may_move, struct kc_entry **ret,
+		struct kt_err *e)
 {
 	struct kt_err why = { 0 };
 	char text[KT_ERR_TEXT_BYTES];
@@ -189,7 +206,8 @@ static int load(const struct request *q, const char *key, bool may_move, struct 
 	return r;
 }
 
-static int fetch_pick(const struct request *q, const struct kc_pick *p, struct kc_entry **ret, struct kt_err *e)
+static int fetch_pick(const struct request *q, const struct kc_pick *p, struct kc_entry **ret,
+		      struct kt_err *e)
 {
 	kt_auto(kc_work) struct kc_work w = KC_WORK_NONE;
 	int r = kc_work_begin(q->cache_dir, p->key, q->o->progress, &w, e);
@@ -206,10 +224,13 @@ static int fetch_pick(const struct request *q, const struct kc_pick *p, struct k
 	if (r < 0)
 		return kt_context(e, r, "fetch version %s", p->version);
 	r = kc_entry_load(q->cache_dir, p->key, ret, e);
-	return r == -ENOENT ? kt_fail(e, KT_E_HOST, ENOENT, "kernel %s vanished from the cache", p->key) : r;
+	return r == -ENOENT
+		       ? kt_fail(e, KT_E_HOST, ENOENT, "kernel %s vanished from the cache", p->key)
+		       : r;
 }
 
-static int get_pick(const struct request *q, const struct kc_pick *p, struct kc_entry **ret, struct kt_err *e)
+static int get_pick(const struct request *q, const struct kc_pick *p, struct kc_entry **ret,
+		    struct kt_err *e)
 {
 	struct kt_err why = { 0 };
 	char text[KT_ERR_TEXT_BYTES];
@@ -218,30 +239,38 @@ static int get_pick(const struct request *q, const struct kc_pick *p, struct kc_
 	if (r == 0)
 		return 0;
 	if (q->o->offline && r == -EBADMSG)
-		return kt_fail(e, KT_E_KERNEL, EBADMSG, "the cached kernel %s is damaged (%s), and there is no network to get it again",
-			       p->key, kt_err_text(&why, text, sizeof(text)));
+		return kt_fail(
+			e, KT_E_KERNEL, EBADMSG,
+			"the cached kernel %s is damaged (%s), and there is no network to get it again",
+			p->key, kt_err_text(&why, text, sizeof(text)));
 	if (q->o->offline && r == -ENOENT)
-		return kt_fail(e, KT_E_KERNEL, ENOENT,
-			       "kernel %s (%s) is not in the cache; run 'ktstr-make kernel fetch' once with a network", p->key,
-			       q->spec);
+		return kt_fail(
+			e, KT_E_KERNEL, ENOENT,
+			"kernel %s (%s) is not in the cache; run 'ktstr-make kernel fetch' once with a network",
+			p->key, q->spec);
 	return fetch_pick(q, p, ret, e);
 }
 
-static int get_pinned(const struct request *q, const struct kc_pick *p, struct kc_entry **ret, struct kt_err *e)
+static int get_pinned(const struct request *q, const struct kc_pick *p, struct kc_entry **ret,
+		      struct kt_err *e)
 {
 	struct kt_err ours = { 0 };
 	int r = get_pick(q, p, ret, &ours);
 
 	if (r == -ENOENT && !q->o->offline && ours.kind == KT_E_KERNEL)
-		return kt_fail(e, KT_E_KERNEL, ENOENT,
-			       "kernel %s, which ktstr.lock pins for '%s', is gone from the mirror ('%s'); run 'ktstr-make update' to take the newest",
-			       p->version, q->spec, p->image.url);
+		return kt_fail(
+			e, KT_E_KERNEL, ENOENT,
+			"kernel %s, which ktstr.lock pins for '%s', is gone from the mirror ('%s'); run 'ktstr-make update' to take the newest",
+			p->version, q->spec, p->image.url);
 	if (r < 0 && e)
 		*e = ours;
 	return r;
 }
 
-/* What is cached of this spec, newest first: the mirror's last answer, else the newest version. -ENOENT: nothing. */
+/*
+ * What is cached of this spec, newest first: the mirror's last answer, else the newest version.
+ * -ENOENT: nothing.
+ */
 static int newest_cached(const struct request *q, struct kc_entry **ret, struct kt_err *e)
 {
 	kt_auto(kc_list) struct kc_list l = { 0 };
@@ -268,30 +297,41 @@ static int newest_cached(const struct request *q, struct kc_entry **ret, struct 
 	return 0;
 }
 
-/* No network: an older kernel is better than none, but never in silence. @why explains; it is the error otherwise. */
-static int fall_back(const struct request *q, const struct kt_err *why, int why_r, struct kc_entry **ret,
-		     struct kt_err *e)
+/*
+ * No network: an older kernel is better than none, but never in silence. @why explains; it is the
+ * error otherwise.
+ */
+static int fall_back(const struct request *q, const struct kt_err *why, int why_r,
+		     struct kc_entry **ret, struct kt_err *e)
 {
+	kt_auto(kc_entry) struct kc_entry *k = NULL;
 	char text[KT_ERR_TEXT_BYTES];
-	int r = newest_cached(q, ret, e);
+	int r = newest_cached(q, &k, e);
 
-	if (r == 0) {
-		kt_log(KT_AREA_KERNEL_CACHE, KT_WARN, "no network; using cached %s%s%s", (*ret)->key, why ? ": " : "",
-		       why ? kt_err_text(why, text, sizeof(text)) : "");
+	if (k) {
+		kt_log(KT_AREA_KERNEL_CACHE, KT_WARN, "no network; using cached %s%s%s", k->key,
+		       why ? ": " : "", why ? kt_err_text(why, text, sizeof(text)) : "");
+		*ret = kt_take(k);
 		return 0;
 	}
 	if (r != -ENOENT)
 		return r;
 	if (!why)
-		return kt_fail(e, KT_E_KERNEL, ENOENT,
-			       "no kernel of '%s' is in the cache; run 'ktstr-make kernel fetch' once with a network", q->spec);
+		return kt_fail(
+			e, KT_E_KERNEL, ENOENT,
+			"no kernel of '%s' is in the cache; run 'ktstr-make kernel fetch' once with a network",
+			q->spec);
 	if (e)
 		*e = *why;
 	return kt_context(e, why_r, "ask the network, since the cache has no kernel of it");
 }
 
-/* Ask the mirror which is newest, and get that. Says in @ret_pick what to pin; its key is NULL after a fallback. */
-static int get_newest(const struct request *q, struct kc_pick *ret_pick, struct kc_entry **ret, struct kt_err *e)
+/*
+ * Ask the mirror which is newest, and get that. Says in @ret_pick what to pin; its key is NULL
+ * after a fallback.
+ */
+static int get_newest(const struct request *q, struct kc_pick *ret_pick, struct kc_entry **ret,
+		      struct kt_err *e)
 {
 	struct kt_err ours = { 0 };
 	int r;
@@ -304,7 +344,8 @@ static int get_newest(const struct request *q, struct kc_pick *ret_pick, struct 
 		if (r == -ENOENT && ours.kind == KT_E_KERNEL) {
 			/* The mirror has moved on since it was asked. */
 			kc_pick_done(ret_pick);
-			r = kc_index_newest(q->cache_dir, q->suite, true, q->o->progress, ret_pick, &ours);
+			r = kc_index_newest(q->cache_dir, q->suite, true, q->o->progress, ret_pick,
+					    &ours);
 			if (r == 0)
 				r = get_pick(q, ret_pick, ret, &ours);
 		}
@@ -321,21 +362,23 @@ static int get_newest(const struct request *q, struct kc_pick *ret_pick, struct 
 }
 
 /* --locked: whatever is resolved must be what the lock says already. */
-static int check_locked(const struct request *q, const struct kc_pick *pinned, const struct kc_pick *now,
-			struct kt_err *e)
+static int check_locked(const struct request *q, const struct kc_pick *pinned,
+			const struct kc_pick *now, struct kt_err *e)
 {
 	if (!pinned->key)
 		return kt_fail(e, KT_E_USAGE, EPERM,
-			       "ktstr.lock has no kernel for '%s', and --locked forbids adding one", q->spec);
+			       "ktstr.lock has no kernel for '%s', and --locked forbids adding one",
+			       q->spec);
 	if (now && now->key && !kt_streq(now->key, pinned->key))
-		return kt_fail(e, KT_E_USAGE, EPERM,
-			       "ktstr.lock would change for '%s' (%s to %s), which --locked forbids", q->spec, pinned->version,
-			       now->version);
+		return kt_fail(
+			e, KT_E_USAGE, EPERM,
+			"ktstr.lock would change for '%s' (%s to %s), which --locked forbids",
+			q->spec, pinned->version, now->version);
 	return 0;
 }
 
-int kc_debian_get(const char *cache_dir, const char *spec, const char *suite, const struct kc_opts *o,
-		  struct kc_entry **ret, struct kt_err *e)
+int kc_debian_get(const char *cache_dir, const char *spec, const char *suite,
+		  const struct kc_opts *o, struct kc_entry **ret, struct kt_err *e)
 {
 	const struct request q = { .cache_dir = cache_dir, .spec = spec, .suite = suite, .o = o };
 	kt_auto(kc_pick) struct kc_pick pinned = { 0 }, now = { 0 };

@@ -27,7 +27,10 @@ void kc_entry_free(struct kc_entry *k)
 	free(k);
 }
 
-/* Sizes tell a file that was cut, which is what happens; nobody waits for 60 MiB to be hashed at each start. */
+/*
+ * Sizes tell a file that was cut, which is what happens; nobody waits for 60 MiB to be hashed at
+ * each start.
+ */
 static int check_file(const char *path, uint64_t bytes, struct kt_err *e)
 {
 	struct stat st;
@@ -38,7 +41,8 @@ static int check_file(const char *path, uint64_t bytes, struct kt_err *e)
 	if (!S_ISREG(st.st_mode))
 		return kt_fail(e, KT_E_KERNEL, EBADMSG, "'%s' is no regular file", path);
 	if ((uint64_t)st.st_size != bytes)
-		return kt_fail(e, KT_E_KERNEL, EBADMSG, "'%s' has %llu bytes, metadata.json says %llu", path,
+		return kt_fail(e, KT_E_KERNEL, EBADMSG,
+			       "'%s' has %llu bytes, metadata.json says %llu", path,
 			       (unsigned long long)st.st_size, (unsigned long long)bytes);
 	return 0;
 }
@@ -86,27 +90,40 @@ static void fill_strings(struct kc_entry *k, struct kc_metadata *m)
 	k->notes = kt_take(m->notes);
 }
 
+static struct kc_entry *new_entry(const char *cache_dir, const char *key)
+{
+	struct kc_entry *k = calloc(1, sizeof(*k));
+
+	if (k)
+		k->dir = kt_fmt("%s/kernels/%s", cache_dir, key);
+	if (k && !k->dir) {
+		free(k);
+		k = NULL;
+	}
+	return k;
+}
+
 int kc_entry_load(const char *cache_dir, const char *key, struct kc_entry **ret, struct kt_err *e)
 {
 	kt_auto(kc_metadata) struct kc_metadata m = { 0 };
-	kt_auto(kc_entry) struct kc_entry *k = calloc(1, sizeof(*k));
+	kt_auto(kc_entry) struct kc_entry *k = NULL;
 	kt_auto(mem) char *path = kt_fmt("%s/kernels/%s/metadata.json", cache_dir, key);
 	int r;
 
+	k = new_entry(cache_dir, key);
 	if (!k || !path)
 		return kt_fail(e, KT_E_HOST, ENOMEM, "load kernel %s", key);
-	k->dir = kt_fmt("%s/kernels/%s", cache_dir, key);
-	if (!k->dir)
-		return kt_fail(e, KT_E_HOST, ENOMEM, "load kernel %s", key);
 	if (access(k->dir, F_OK) < 0)
-		return errno == ENOENT ? -ENOENT : kt_fail(e, KT_E_HOST, errno, "look at '%s'", k->dir);
+		return errno == ENOENT ? -ENOENT
+				       : kt_fail(e, KT_E_HOST, errno, "look at '%s'", k->dir);
 	r = kc_metadata_read(path, &m, e);
 	if (r == -ENOENT)
 		return kt_fail(e, KT_E_KERNEL, EBADMSG, "'%s' is missing", path);
 	if (r < 0)
 		return r;
 	if (!kt_streq(m.key, key))
-		return kt_fail(e, KT_E_KERNEL, EBADMSG, "'%s' is of another kernel (%s)", path, m.key);
+		return kt_fail(e, KT_E_KERNEL, EBADMSG, "'%s' is of another kernel (%s)", path,
+			       m.key);
 	r = fill_files(k, &m, e);
 	if (r < 0)
 		return r;
@@ -124,7 +141,8 @@ void kc_entry_touch(const char *cache_dir, const char *key)
 	kt_auto(fd) int fd = path ? open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666) : -1;
 
 	if (fd >= 0)
-		(void)futimens(fd, NULL); /* of no consequence when the cache is not ours to write to */
+		(void)futimens(fd,
+			       NULL); /* of no consequence when the cache is not ours to write to */
 }
 
 static int by_last_use(const void *a, const void *b)
@@ -146,13 +164,14 @@ void kc_list_done(struct kc_list *l)
 }
 
 static int list_one(const char *cache_dir, const char *key, struct kc_list *l, size_t *cap,
-		    void (*damaged)(void *ctx, const char *key, const char *why), void *ctx, struct kt_err *e)
+		    void (*damaged)(void *ctx, const char *key, const char *why), void *ctx,
+		    struct kt_err *e)
 {
 	struct kt_err why = { 0 };
 	char text[KT_ERR_TEXT_BYTES];
 	int r;
 
-	if (kt_vec_reserve((void **)&l->v, cap, l->nr + 1, sizeof(l->v[0])) < 0)
+	if (kt_vec_reserve((void **)&l->v, cap, l->nr + 1, sizeof(void *)) < 0)
 		return kt_fail(e, KT_E_HOST, ENOMEM, "list '%s'", cache_dir);
 	r = kc_entry_load(cache_dir, key, &l->v[l->nr], &why);
 	if (r == 0)
@@ -162,8 +181,9 @@ static int list_one(const char *cache_dir, const char *key, struct kc_list *l, s
 	return 0;
 }
 
-int kc_list(const char *cache_dir, struct kc_list *ret, void (*damaged)(void *ctx, const char *key, const char *why),
-	    void *ctx, struct kt_err *e)
+int kc_list(const char *cache_dir, struct kc_list *ret,
+	    void (*damaged)(void *ctx, const char *key, const char *why), void *ctx,
+	    struct kt_err *e)
 {
 	kt_auto(mem) char *own = cache_dir ? NULL : kc_default_dir();
 	const char *cache = cache_dir ? cache_dir : own;
@@ -179,13 +199,14 @@ int kc_list(const char *cache_dir, struct kc_list *ret, void (*damaged)(void *ct
 	if (!dir && errno != ENOENT)
 		return kt_fail(e, KT_E_HOST, errno, "list '%s'", path);
 	while (dir && (d = readdir(dir))) {
-		int r = kc_is_key(d->d_name) ? list_one(cache, d->d_name, &l, &cap, damaged, ctx, e) : 0;
+		int r = kc_is_key(d->d_name) ? list_one(cache, d->d_name, &l, &cap, damaged, ctx, e)
+					     : 0;
 
 		if (r < 0)
 			return r;
 	}
 	if (l.nr)
-		qsort(l.v, l.nr, sizeof(l.v[0]), by_last_use);
+		qsort(l.v, l.nr, sizeof(void *), by_last_use);
 	*ret = l;
 	l = (struct kc_list){ 0 };
 	return 0;

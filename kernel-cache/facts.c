@@ -14,7 +14,8 @@
 enum { BITS = 8 };
 #define BTF_BYTES_MAX (256u << 20)
 
-static int log_libbpf(enum libbpf_print_level level, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static int log_libbpf(enum libbpf_print_level level,
+							    const char *fmt, va_list ap)
 {
 	kt_auto(buf) struct kt_buf text = { 0 };
 
@@ -28,8 +29,8 @@ static int log_libbpf(enum libbpf_print_level level, const char *fmt, va_list ap
 }
 
 /* Byte offset of a member that is no bit field; -ENOENT. */
-static int member(const struct btf *btf, const struct btf_type *t, const char *name, uint32_t *ret_bytes,
-		  uint32_t *ret_type)
+static int member(const struct btf *btf, const struct btf_type *t, const char *name,
+		  uint32_t *ret_bytes, uint32_t *ret_type)
 {
 	const struct btf_member *m = btf_members(t);
 
@@ -47,7 +48,10 @@ static int member(const struct btf *btf, const struct btf_type *t, const char *n
 	return -ENOENT;
 }
 
-/* The kernel wraps the ops of a struct_ops map: struct bpf_struct_ops_sched_ext_ops { common; data = the ops }. */
+/*
+ * The kernel wraps the ops of a struct_ops map: struct bpf_struct_ops_sched_ext_ops { common; data
+ * = the ops }.
+ */
 static void read_ops_value(const struct btf *btf, struct kc_facts *f)
 {
 	int id = btf__find_by_name_kind(btf, "bpf_struct_ops_sched_ext_ops", BTF_KIND_STRUCT);
@@ -72,14 +76,16 @@ static int find_btf(Elf *elf, const char *path, Elf_Data **ret, struct kt_err *e
 
 	*ret = NULL;
 	/* libelf passes over a section table that lies behind the end of the file. */
-	if (!gelf_getehdr(elf, &eh) || elf_getshdrnum(elf, &nr) < 0 || (eh.e_shnum && nr != eh.e_shnum) ||
-	    elf_getshdrstrndx(elf, &names) < 0)
-		return kt_fail(e, KT_E_KERNEL, EBADMSG, "read the sections of '%s': %s", path, elf_errmsg(-1));
+	if (!gelf_getehdr(elf, &eh) || elf_getshdrnum(elf, &nr) < 0 ||
+	    (eh.e_shnum && nr != eh.e_shnum) || elf_getshdrstrndx(elf, &names) < 0)
+		return kt_fail(e, KT_E_KERNEL, EBADMSG, "read the sections of '%s': %s", path,
+			       elf_errmsg(-1));
 	while ((scn = elf_nextscn(elf, scn))) {
 		GElf_Shdr sh;
 		const char *name;
 
-		if (!gelf_getshdr(scn, &sh) || sh.sh_type != SHT_PROGBITS || sh.sh_size > BTF_BYTES_MAX)
+		if (!gelf_getshdr(scn, &sh) || sh.sh_type != SHT_PROGBITS ||
+		    sh.sh_size > BTF_BYTES_MAX)
 			continue;
 		name = elf_strptr(elf, names, sh.sh_name);
 		if (!name || !kt_streq(name, ".BTF"))
@@ -102,7 +108,8 @@ static int read_btf(Elf *elf, const char *path, struct kc_facts *ret, struct kt_
 	if (data) {
 		btf = btf__new(data->d_buf, (uint32_t)data->d_size);
 		if (!btf)
-			return kt_fail(e, KT_E_KERNEL, EBADMSG, "parse the BTF of '%s': %s", path, strerror(errno));
+			return kt_fail(e, KT_E_KERNEL, EBADMSG, "parse the BTF of '%s': %s", path,
+				       strerror(errno));
 		f.has_btf = true;
 		f.has_sched_ext = btf__find_by_name_kind(btf, "sched_ext_ops", BTF_KIND_STRUCT) > 0;
 		read_ops_value(btf, &f);
@@ -135,7 +142,7 @@ int kc_facts_read(const char *vmlinux, struct kc_facts *ret, struct kt_err *e)
 {
 	kt_auto(fd) int fd = -1;
 	libbpf_print_fn_t before;
-	Elf *elf;
+	Elf *elf = NULL;
 	int r = open_elf(vmlinux, &fd, &elf, e);
 
 	if (r < 0)
@@ -152,7 +159,7 @@ int kc_btf_same(const char *a, const char *b, bool *ret, struct kt_err *e)
 	kt_auto(fd) int fd_a = -1;
 	kt_auto(fd) int fd_b = -1;
 	Elf *elf_a = NULL, *elf_b = NULL;
-	Elf_Data *data_a, *data_b;
+	Elf_Data *data_a = NULL, *data_b = NULL;
 	int r = open_elf(a, &fd_a, &elf_a, e);
 
 	if (r == 0)
@@ -163,7 +170,8 @@ int kc_btf_same(const char *a, const char *b, bool *ret, struct kt_err *e)
 		r = find_btf(elf_b, b, &data_b, e);
 	if (r == 0) {
 		if (data_a && data_b)
-			*ret = data_a->d_size == data_b->d_size && memcmp(data_a->d_buf, data_b->d_buf, data_a->d_size) == 0;
+			*ret = data_a->d_size == data_b->d_size &&
+			       memcmp(data_a->d_buf, data_b->d_buf, data_a->d_size) == 0;
 		else
 			*ret = !data_a && !data_b;
 	}

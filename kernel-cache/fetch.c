@@ -17,9 +17,9 @@
 #include "kernel-cache/internal.h"
 
 enum {
-	FAILURES_MAX = 4,         /* in a row without one new byte */
+	FAILURES_MAX = 4, /* in a row without one new byte */
 	CONNECT_FAILURES_MAX = 2, /* without a network at all people should not wait */
-	ATTEMPTS_MAX = 20,        /* in total, however little each one brings */
+	ATTEMPTS_MAX = 20, /* in total, however little each one brings */
 	BACKOFF_MS = 200,
 	BACKOFF_MAX_MS = 3000,
 	CONNECT_TIMEOUT_S = 10,
@@ -37,7 +37,7 @@ struct transfer {
 	const struct kc_fetch_opts *o;
 	CURL *curl;
 	int fd;
-	uint64_t have;  /* bytes in the file */
+	uint64_t have; /* bytes in the file */
 	uint64_t start; /* what it had when this attempt began */
 	uint64_t began_ns;
 	uint64_t reported_ns;
@@ -132,7 +132,8 @@ static long stall_timeout(void)
 	if (!set || !*set)
 		return STALL_TIMEOUT_S;
 	if (kt_parse_uint(set, 1, STALL_TIMEOUT_MAX_S, &seconds) < 0) {
-		kt_log(KT_AREA_KERNEL_CACHE, KT_WARN, "KTSTR_NET_TIMEOUT '%s' is not a number of seconds from 1 to %d; using %d",
+		kt_log(KT_AREA_KERNEL_CACHE, KT_WARN,
+		       "KTSTR_NET_TIMEOUT '%s' is not a number of seconds from 1 to %d; using %d",
 		       set, STALL_TIMEOUT_MAX_S, STALL_TIMEOUT_S);
 		return STALL_TIMEOUT_S;
 	}
@@ -155,14 +156,16 @@ static int setup(struct transfer *t, struct kt_err *e)
 	curl_easy_setopt(c, CURLOPT_MAXREDIRS, (long)REDIRECTS_MAX);
 	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(c, CURLOPT_USERAGENT, "ktstr-make/" KTSTR_VERSION);
-	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, timeout < CONNECT_TIMEOUT_S ? timeout : (long)CONNECT_TIMEOUT_S);
+	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT,
+			 timeout < CONNECT_TIMEOUT_S ? timeout : (long)CONNECT_TIMEOUT_S);
 	curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, 1L);
 	curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, timeout);
 	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, t->curl_text);
 	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_data);
 	curl_easy_setopt(c, CURLOPT_WRITEDATA, t);
 	if (proxy)
-		curl_easy_setopt(c, CURLOPT_PROXY, proxy); /* "" is: none, whatever the environment says */
+		curl_easy_setopt(c, CURLOPT_PROXY,
+				 proxy); /* "" is: none, whatever the environment says */
 	return 0;
 }
 
@@ -187,54 +190,91 @@ static int start_over(struct transfer *t, struct kt_err *e)
 static int stopped_by_us(struct transfer *t, struct kt_err *e)
 {
 	if (t->stop == STOP_HTML)
-		return kt_fail(e, KT_E_KERNEL, EPROTO,
-			       "'%s' answered with an HTML page instead of the file (a login page of the network, or a proxy's error?)",
-			       t->o->url);
+		return kt_fail(
+			e, KT_E_KERNEL, EPROTO,
+			"'%s' answered with an HTML page instead of the file (a login page of the network, or a proxy's error?)",
+			t->o->url);
 	if (t->stop == STOP_TOO_BIG)
-		return kt_fail(e, KT_E_KERNEL, EBADMSG, "'%s': expected %s%llu bytes, found more", t->o->url,
-			       t->o->bytes ? "" : "at most ",
+		return kt_fail(e, KT_E_KERNEL, EBADMSG, "'%s': expected %s%llu bytes, found more",
+			       t->o->url, t->o->bytes ? "" : "at most ",
 			       (unsigned long long)(t->o->bytes ? t->o->bytes : t->o->max_bytes));
 	return write_failed(t, t->write_errno, e);
 }
 
-/* What became of one attempt: 0 whole, -EAGAIN worth another one, otherwise final; @e is set either way. */
+static const char *curl_says(const struct transfer *t, CURLcode code)
+{
+	return t->curl_text[0] ? t->curl_text : curl_easy_strerror(code);
+}
+
+/* An answer other than the file. -EAGAIN: the server may think better of it. */
+static int bad_status(struct transfer *t, long status, struct kt_err *e)
+{
+	bool temporary = status >= 500 || status == 408 || status == 429;
+
+	if (status == 404 || status == 410)
+		return kt_fail(e, KT_E_KERNEL, ENOENT, "'%s' is not there (HTTP status %ld)",
+			       t->o->url, status);
+	if (!temporary)
+		return kt_fail(e, KT_E_KERNEL, EIO, "'%s' answered with HTTP status %ld", t->o->url,
+			       status);
+	(void)kt_fail(e, KT_E_KERNEL, EHOSTUNREACH, "'%s' answered with HTTP status %ld", t->o->url,
+		      status); /* for when there is no next attempt */
+	return -EAGAIN;
+}
+
+/* The server does not continue files, or ours is longer than its own. */
+static int not_continued(struct transfer *t, struct kt_err *e)
+{
+	int r = start_over(t, e);
+
+	if (r < 0)
+		return r;
+	(void)kt_fail(e, KT_E_KERNEL, EHOSTUNREACH, "'%s' cannot be continued", t->o->url);
+	return -EAGAIN;
+}
+
+static bool is_final(CURLcode code)
+{
+	return code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_URL_MALFORMAT ||
+	       code == CURLE_TOO_MANY_REDIRECTS || code == CURLE_PEER_FAILED_VERIFICATION;
+}
+
+/*
+ * What became of one attempt: 0 whole, -EAGAIN worth another one, else final. @e is set unless 0.
+ */
 static int judge(struct transfer *t, CURLcode code, struct kt_err *e)
 {
+	curl_off_t length = -1;
 	long status = 0;
 
 	if (t->stop)
 		return stopped_by_us(t, e);
 	curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &status);
-	if (status == 416 || code == CURLE_RANGE_ERROR) {
-		/* The server does not continue files, or ours is longer than its own. */
-		int r = start_over(t, e);
-
-		return r < 0 ? r
-			     : (kt_fail(e, KT_E_KERNEL, EHOSTUNREACH, "'%s' cannot be continued", t->o->url), -EAGAIN);
-	}
-	if (status == 404 || status == 410 || code == CURLE_FILE_COULDNT_READ_FILE)
-		return kt_fail(e, KT_E_KERNEL, ENOENT, "'%s' is not there%s", t->o->url,
-			       status == 404 ? " (HTTP status 404)" : status == 410 ? " (HTTP status 410)" : "");
-	if (status >= 400) {
-		bool temporary = status >= 500 || status == 408 || status == 429;
-		int r = kt_fail(e, KT_E_KERNEL, temporary ? EHOSTUNREACH : EIO, "'%s' answered with HTTP status %ld",
-				t->o->url, status);
-
-		return temporary ? -EAGAIN : r;
-	}
-	if (code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_URL_MALFORMAT || code == CURLE_TOO_MANY_REDIRECTS ||
-	    code == CURLE_PEER_FAILED_VERIFICATION)
+	if (status == 416 || code == CURLE_RANGE_ERROR)
+		return not_continued(t, e);
+	if (status >= 400)
+		return bad_status(t, status, e);
+	if (code == CURLE_FILE_COULDNT_READ_FILE)
+		return kt_fail(e, KT_E_KERNEL, ENOENT, "'%s' is not there", t->o->url);
+	if (is_final(code))
 		return kt_fail(e, KT_E_KERNEL, EIO, "fetch '%s': %s", t->o->url,
-			       t->curl_text[0] ? t->curl_text : curl_easy_strerror(code));
-	if (code == CURLE_OK && (!t->o->bytes || t->have == t->o->bytes))
+			       curl_says(t, code));
+	/*
+	 * Where the server said how long it is, what came is all there is: check() compares the
+	 * sizes.
+	 */
+	curl_easy_getinfo(t->curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+	if (code == CURLE_OK && (!t->o->bytes || t->have == t->o->bytes || length >= 0))
 		return 0;
-	if (t->have || code == CURLE_OK)
-		kt_fail(e, KT_E_KERNEL, EHOSTUNREACH, "'%s' was cut after %llu bytes%s%s", t->o->url,
-			(unsigned long long)t->have, code == CURLE_OK ? "" : ": ",
-			code == CURLE_OK ? "" : t->curl_text[0] ? t->curl_text : curl_easy_strerror(code));
+	if (code == CURLE_OK)
+		(void)kt_fail(e, KT_E_KERNEL, EHOSTUNREACH, "'%s' was cut after %llu bytes",
+			      t->o->url, (unsigned long long)t->have);
+	else if (t->have)
+		(void)kt_fail(e, KT_E_KERNEL, EHOSTUNREACH, "'%s' was cut after %llu bytes: %s",
+			      t->o->url, (unsigned long long)t->have, curl_says(t, code));
 	else
-		kt_fail(e, KT_E_KERNEL, EHOSTUNREACH, "fetch '%s': %s", t->o->url,
-			t->curl_text[0] ? t->curl_text : curl_easy_strerror(code));
+		(void)kt_fail(e, KT_E_KERNEL, EHOSTUNREACH, "fetch '%s': %s", t->o->url,
+			      curl_says(t, code));
 	return -EAGAIN;
 }
 
@@ -268,16 +308,18 @@ static int transfer_all(struct transfer *t, struct kt_err *e)
 
 		if (r != -EAGAIN)
 			return r;
-		connected = code != CURLE_COULDNT_RESOLVE_HOST && code != CURLE_COULDNT_RESOLVE_PROXY &&
-			    code != CURLE_COULDNT_CONNECT;
+		connected = code != CURLE_COULDNT_RESOLVE_HOST &&
+			    code != CURLE_COULDNT_RESOLVE_PROXY && code != CURLE_COULDNT_CONNECT;
 		if (t->have > t->start) {
 			failures = 0;
 			delay = BACKOFF_MS;
 		}
 		failures++;
-		if (failures >= (connected ? (unsigned)FAILURES_MAX : (unsigned)CONNECT_FAILURES_MAX))
+		if (failures >=
+		    (connected ? (unsigned)FAILURES_MAX : (unsigned)CONNECT_FAILURES_MAX))
 			break;
-		kt_log(KT_AREA_KERNEL_CACHE, KT_DEBUG, "fetch '%s': curl code %d after %llu bytes; trying again in %d ms",
+		kt_log(KT_AREA_KERNEL_CACHE, KT_DEBUG,
+		       "fetch '%s': curl code %d after %llu bytes; trying again in %d ms",
 		       t->o->url, (int)code, (unsigned long long)t->have, delay);
 		(void)poll(NULL, 0, delay);
 		delay = delay * 2 < BACKOFF_MAX_MS ? delay * 2 : BACKOFF_MAX_MS;
@@ -292,9 +334,12 @@ static int check(struct transfer *t, bool continued, struct kt_err *e)
 	int r;
 
 	if (t->o->bytes && t->have != t->o->bytes) {
+		if (continued)
+			return -EAGAIN;
 		(void)unlink(t->o->path);
-		return kt_fail(e, KT_E_KERNEL, EBADMSG, "'%s': expected %llu bytes, found %llu", t->o->url,
-			       (unsigned long long)t->o->bytes, (unsigned long long)t->have);
+		return kt_fail(e, KT_E_KERNEL, EBADMSG, "'%s': expected %llu bytes, found %llu",
+			       t->o->url, (unsigned long long)t->o->bytes,
+			       (unsigned long long)t->have);
 	}
 	if (!t->o->sha256)
 		return 0;
@@ -304,7 +349,8 @@ static int check(struct transfer *t, bool continued, struct kt_err *e)
 	if (continued)
 		return -EAGAIN;
 	(void)unlink(t->o->path);
-	return kt_fail(e, KT_E_KERNEL, EBADMSG, "'%s': expected sha256 %s, found %s", t->o->url, t->o->sha256, found);
+	return kt_fail(e, KT_E_KERNEL, EBADMSG, "'%s': expected sha256 %s, found %s", t->o->url,
+		       t->o->sha256, found);
 }
 
 static int open_file(struct transfer *t, struct kt_err *e)
@@ -367,8 +413,9 @@ int kc_fetch(const struct kc_fetch_opts *o, struct kt_err *e)
 
 	pthread_once(&once, init_curl);
 	if (o->bytes > o->max_bytes)
-		return kt_fail(e, KT_E_KERNEL, EBADMSG, "'%s' has %llu bytes, the limit is %llu", o->url,
-			       (unsigned long long)o->bytes, (unsigned long long)o->max_bytes);
+		return kt_fail(e, KT_E_KERNEL, EBADMSG, "'%s' has %llu bytes, the limit is %llu",
+			       o->url, (unsigned long long)o->bytes,
+			       (unsigned long long)o->max_bytes);
 	announce(o);
 	t.curl = curl_easy_init();
 	if (!t.curl)

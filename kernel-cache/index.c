@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/log.h"
 #include "kernel-cache/internal.h"
@@ -27,7 +28,10 @@ static void kt_cleanup_answer(struct answer *a)
 	*a = (struct answer){ 0 };
 }
 
-/* Everything that can change the answer, other than the mirror's contents and apt's own configuration. */
+/*
+ * Everything that can change the answer, other than the mirror's contents and apt's own
+ * configuration.
+ */
 static void make_name(const char *suite, char name[static NAME_BYTES])
 {
 	const char *mirror = getenv("KTSTR_DEBIAN_MIRROR");
@@ -72,8 +76,8 @@ static int read_answer(const char *path, struct answer *ret)
 	return 0;
 }
 
-static int write_answer(const char *cache_dir, const char *path, const char *suite, const struct answer *a,
-			struct kt_err *e)
+static int write_answer(const char *cache_dir, const char *path, const char *suite,
+			const struct answer *a, struct kt_err *e)
 {
 	kt_auto(mem) char *dir = kt_fmt("%s/index", cache_dir);
 	kt_auto(buf) struct kt_buf text = { 0 };
@@ -98,29 +102,40 @@ static int write_answer(const char *cache_dir, const char *path, const char *sui
 	return r < 0 ? r : kt_file_write_atomic(path, text.data, text.len, 0644, e);
 }
 
-static bool is_fresh(const struct answer *a, time_t not_before)
+static bool is_fresh(const struct answer *a)
 {
 	time_t now = time(NULL);
 
 	/* One from the future is of another clock. */
-	return a->fetched >= not_before && a->fetched <= now && now - a->fetched < KC_INDEX_FRESH_SECONDS;
+	return a->fetched <= now && now - a->fetched < KC_INDEX_FRESH_SECONDS;
+}
+
+/* Tells one answer from the next, which may be of the same second. */
+static struct timespec written_at(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 ? st.st_mtim : (struct timespec){ 0 };
 }
 
 /* Fetch and verify InRelease in @dir. */
-static int get_release(const char *dir, const char *mirror, const char *suite, const struct kc_progress *progress,
-		       struct kc_release *ret, struct kt_err *e)
+static int get_release(const char *dir, const char *mirror, const char *suite,
+		       const struct kc_progress *progress, struct kc_release *ret, struct kt_err *e)
 {
 	kt_auto(mem) char *url = kt_fmt("%s/dists/%s/InRelease", mirror, suite);
 	kt_auto(mem) char *what = kt_fmt("the index of %s", suite);
 	kt_auto(mem) char *path = kt_fmt("%s/InRelease", dir);
 	kt_auto(mem) char *clear = kt_fmt("%s/Release", dir);
 	kt_auto(buf) struct kt_buf text = { 0 };
-	bool check_valid_until;
+	bool check_valid_until = true;
 	int r;
 
 	if (!url || !what || !path || !clear)
 		return kt_fail(e, KT_E_HOST, ENOMEM, "fetch the index of %s", suite);
-	r = kc_fetch(&(struct kc_fetch_opts){ .url = url, .what = what, .path = path, .max_bytes = RELEASE_BYTES_MAX,
+	r = kc_fetch(&(struct kc_fetch_opts){ .url = url,
+					      .what = what,
+					      .path = path,
+					      .max_bytes = RELEASE_BYTES_MAX,
 					      .progress = progress },
 		     e);
 	if (r == 0)
@@ -131,11 +146,13 @@ static int get_release(const char *dir, const char *mirror, const char *suite, c
 		r = kt_file_read(clear, RELEASE_BYTES_MAX, &text, e);
 	if (r < 0)
 		return r;
-	return kc_release_parse(kt_buf_str(&text), suite, url, check_valid_until, time(NULL), ret, e);
+	return kc_release_parse(kt_buf_str(&text), suite, url, check_valid_until, time(NULL), ret,
+				e);
 }
 
-static int get_packages(const char *path, const char *mirror, const char *suite, const struct kc_release *rel,
-			const struct kc_progress *progress, struct kt_err *e)
+static int get_packages(const char *path, const char *mirror, const char *suite,
+			const struct kc_release *rel, const struct kc_progress *progress,
+			struct kt_err *e)
 {
 	/* By its hash first: the plain name may have moved on since InRelease was read. */
 	const char *const names[] = { rel->by_hash_path, rel->packages_path };
@@ -151,17 +168,24 @@ static int get_packages(const char *path, const char *mirror, const char *suite,
 		what = kt_fmt("the list of packages of %s", suite);
 		if (!url || !what)
 			return kt_fail(e, KT_E_HOST, ENOMEM, "fetch the packages of %s", suite);
-		r = kc_fetch(&(struct kc_fetch_opts){ .url = url, .what = what, .path = path, .sha256 = rel->packages_sha256,
-						      .bytes = rel->packages_bytes, .max_bytes = PACKAGES_BYTES_MAX,
+		r = kc_fetch(&(struct kc_fetch_opts){ .url = url,
+						      .what = what,
+						      .path = path,
+						      .sha256 = rel->packages_sha256,
+						      .bytes = rel->packages_bytes,
+						      .max_bytes = PACKAGES_BYTES_MAX,
 						      .progress = progress },
 			     e);
 	}
 	return r;
 }
 
-/* @old: what we know already, perhaps nothing; taken over when the list of packages has not changed since. */
-static int ask_mirror(struct kc_work *w, const char *suite, const struct kc_progress *progress, struct answer *old,
-		      struct answer *ret, struct kt_err *e)
+/*
+ * @old: what we know already, perhaps nothing; taken over when the list of packages has not changed
+ * since.
+ */
+static int ask_mirror(struct kc_work *w, const char *suite, const struct kc_progress *progress,
+		      struct answer *old, struct answer *ret, struct kt_err *e)
 {
 	kt_auto(kc_release) struct kc_release rel = { 0 };
 	kt_auto(answer) struct answer a = { 0 };
@@ -174,11 +198,14 @@ static int ask_mirror(struct kc_work *w, const char *suite, const struct kc_prog
 		return r;
 	a.fetched = time(NULL);
 	a.packages_sha256 = kt_take(rel.packages_sha256);
-	if (old->mirror && kt_streq(old->mirror, a.mirror) && kt_streq(old->packages_sha256, a.packages_sha256)) {
+	if (old->mirror && kt_streq(old->mirror, a.mirror) &&
+	    kt_streq(old->packages_sha256, a.packages_sha256)) {
 		a.pick = old->pick;
 		old->pick = (struct kc_pick){ 0 };
 	} else {
-		/* Named by its sum, so that one that was left half done is continued and no other. */
+		/*
+		 * Named by its sum, so that one that was left half done is continued and no other.
+		 */
 		path = kt_fmt("%s/Packages-%s", w->dir, a.packages_sha256);
 		if (!path)
 			return kt_fail(e, KT_E_HOST, ENOMEM, "fetch the packages of %s", suite);
@@ -197,9 +224,11 @@ static int ask_mirror(struct kc_work *w, const char *suite, const struct kc_prog
 	return 0;
 }
 
-static int refresh_answer(const char *cache_dir, const char *name, const char *path, const char *suite,
-			  time_t not_before, const struct kc_progress *progress, struct answer *ret, struct kt_err *e)
+static int refresh_answer(const char *cache_dir, const char *name, const char *path,
+			  const char *suite, const struct kc_progress *progress, struct answer *ret,
+			  struct kt_err *e)
 {
+	struct timespec before = written_at(path), after;
 	kt_auto(kc_work) struct kc_work w = KC_WORK_NONE;
 	kt_auto(answer) struct answer old = { 0 }, new = { 0 };
 	int r = kc_work_begin(cache_dir, name, progress, &w, e);
@@ -207,7 +236,9 @@ static int refresh_answer(const char *cache_dir, const char *name, const char *p
 	if (r < 0)
 		return r;
 	/* Somebody may have asked while we waited for the lock. */
-	if (read_answer(path, &old) == 0 && is_fresh(&old, not_before)) {
+	after = written_at(path);
+	if (read_answer(path, &old) == 0 && is_fresh(&old) &&
+	    (after.tv_sec != before.tv_sec || after.tv_nsec != before.tv_nsec)) {
 		*ret = old;
 		old = (struct answer){ 0 };
 		return 0;
@@ -222,11 +253,10 @@ static int refresh_answer(const char *cache_dir, const char *name, const char *p
 	return 0;
 }
 
-int kc_index_newest(const char *cache_dir, const char *suite, bool refresh, const struct kc_progress *progress,
-		    struct kc_pick *ret, struct kt_err *e)
+int kc_index_newest(const char *cache_dir, const char *suite, bool refresh,
+		    const struct kc_progress *progress, struct kc_pick *ret, struct kt_err *e)
 {
 	kt_auto(answer) struct answer a = { 0 };
-	time_t not_before = refresh ? time(NULL) : 0;
 	kt_auto(mem) char *path = NULL;
 	char name[NAME_BYTES];
 	int r;
@@ -235,11 +265,12 @@ int kc_index_newest(const char *cache_dir, const char *suite, bool refresh, cons
 	path = answer_path(cache_dir, name);
 	if (!path)
 		return kt_fail(e, KT_E_HOST, ENOMEM, "look up the newest kernel of %s", suite);
-	if (refresh || read_answer(path, &a) < 0 || !is_fresh(&a, 0)) {
+	if (refresh || read_answer(path, &a) < 0 || !is_fresh(&a)) {
 		kt_cleanup_answer(&a);
-		r = refresh_answer(cache_dir, name, path, suite, not_before, progress, &a, e);
+		r = refresh_answer(cache_dir, name, path, suite, progress, &a, e);
 		if (r < 0)
-			return kt_context(e, r, "look up the newest cloud kernel of Debian %s", suite);
+			return kt_context(e, r, "look up the newest cloud kernel of Debian %s",
+					  suite);
 	}
 	*ret = a.pick;
 	a.pick = (struct kc_pick){ 0 };

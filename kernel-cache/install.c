@@ -18,17 +18,18 @@ static void say_waiting(void *ctx, pid_t holder, const char *purpose)
 	kt_auto(buf) struct kt_buf text = { 0 };
 
 	if (holder)
-		kt_buf_addf(&text, "waiting for pid %d (%s)", (int)holder, *purpose ? purpose : "kernel cache");
+		kt_buf_addf(&text, "waiting for pid %d (%s)", (int)holder,
+			    *purpose ? purpose : "kernel cache");
 	else
 		kt_buf_adds(&text, "waiting for another process that uses the kernel cache");
 	if (p && p->step)
 		p->step(p->ctx, kt_buf_str(&text));
 	else
-		kt_log(KT_AREA_KERNEL_CACHE, KT_INFO, "%s", kt_buf_str(&text));
+		kt_log(KT_AREA_KERNEL_CACHE, KT_DEBUG, "%s", kt_buf_str(&text));
 }
 
-static int take_lock(const char *cache_dir, const char *name, bool wait, const struct kc_progress *progress,
-		     struct kt_lock *ret, struct kt_err *e)
+static int take_lock(const char *cache_dir, const char *name, bool wait,
+		     const struct kc_progress *progress, struct kt_lock *ret, struct kt_err *e)
 {
 	kt_auto(mem) char *dir = kt_fmt("%s/locks", cache_dir);
 	kt_auto(mem) char *path = kt_fmt("%s/locks/%s.lock", cache_dir, name);
@@ -47,15 +48,15 @@ static int take_lock(const char *cache_dir, const char *name, bool wait, const s
 	return r < 0 ? r : kt_lock_acquire(path, &o, ret, e);
 }
 
-int kc_lock(const char *cache_dir, const char *name, const struct kc_progress *progress, struct kt_lock *ret,
-	    struct kt_err *e)
+int kc_lock(const char *cache_dir, const char *name, const struct kc_progress *progress,
+	    struct kt_lock *ret, struct kt_err *e)
 {
 	return take_lock(cache_dir, name, true, progress, ret, e);
 }
 
 /*
- * Whoever works in tmp/NAME holds the lock NAME, so a directory whose lock is free belongs to nobody alive. Best
- * effort: what cannot be removed now will be another time.
+ * Whoever works in tmp/NAME holds the lock NAME, so a directory whose lock is free belongs to
+ * nobody alive. Best effort: what cannot be removed now will be another time.
  */
 static void remove_stale(const char *cache_dir, const char *tmp, const char *but)
 {
@@ -74,8 +75,8 @@ static void remove_stale(const char *cache_dir, const char *tmp, const char *but
 	}
 }
 
-int kc_work_begin(const char *cache_dir, const char *name, const struct kc_progress *progress, struct kc_work *ret,
-		  struct kt_err *e)
+int kc_work_begin(const char *cache_dir, const char *name, const struct kc_progress *progress,
+		  struct kc_work *ret, struct kt_err *e)
 {
 	kt_auto(kc_work) struct kc_work w = KC_WORK_NONE;
 	kt_auto(mem) char *tmp = kt_fmt("%s/tmp", cache_dir);
@@ -109,7 +110,8 @@ void kc_work_end(struct kc_work *w)
 	errno = saved;
 }
 
-static int record_file(const char *entry_dir, struct kc_metadata *m, enum kc_file which, struct kt_err *e)
+static int record_file(const char *entry_dir, struct kc_metadata *m, enum kc_file which,
+		       struct kt_err *e)
 {
 	kt_auto(mem) char *path = kt_fmt("%s/%s", entry_dir, kc_file_names[which]);
 	kt_auto(fd) int fd = -1;
@@ -127,7 +129,8 @@ static int record_file(const char *entry_dir, struct kc_metadata *m, enum kc_fil
 	if (r < 0)
 		return r;
 	if (fchmod(fd, 0444) < 0 || fsync(fd) < 0)
-		return kt_fail(e, KT_E_HOST, errno, "sync '%s' (%llu bytes)", path, (unsigned long long)st.st_size);
+		return kt_fail(e, KT_E_HOST, errno, "sync '%s' (%llu bytes)", path,
+			       (unsigned long long)st.st_size);
 	m->file[which].bytes = (uint64_t)st.st_size;
 	m->file[which].present = true;
 	return 0;
@@ -144,9 +147,12 @@ int kc_add_note(struct kc_metadata *m, const char *text, struct kt_err *e)
 	return 0;
 }
 
-/* A kernel boots without its vmlinux being known, so failing to get it is a note; failing to write it is not. */
-static int complete_vmlinux(const char *image, const char *vmlinux, const struct kc_bzimage *bz, struct kc_metadata *m,
-			    struct kt_err *e)
+/*
+ * A kernel boots without its vmlinux being known, so failing to get it is a note; failing to write
+ * it is not.
+ */
+static int complete_vmlinux(const char *image, const char *vmlinux, const struct kc_bzimage *bz,
+			    struct kc_metadata *m, struct kt_err *e)
 {
 	struct kt_err ours = { 0 };
 	char text[KT_ERR_TEXT_BYTES];
@@ -195,7 +201,8 @@ int kc_complete(const char *entry_dir, struct kc_metadata *m, struct kt_err *e)
 	return r;
 }
 
-int kc_install(const char *cache_dir, const char *entry_dir, struct kc_metadata *m, struct kt_err *e)
+int kc_install(const char *cache_dir, const char *entry_dir, struct kc_metadata *m,
+	       struct kt_err *e)
 {
 	kt_auto(mem) char *metadata = kt_fmt("%s/metadata.json", entry_dir);
 	kt_auto(mem) char *kernels = kt_fmt("%s/kernels", cache_dir);
@@ -215,7 +222,10 @@ int kc_install(const char *cache_dir, const char *entry_dir, struct kc_metadata 
 		r = kt_mkdir_p(used, 0755, e);
 	if (r < 0)
 		return r;
-	/* What is there under this key has the same content; never replace what somebody may be booting from. */
+	/*
+	 * What is there under this key has the same content; never replace what somebody may be
+	 * booting from.
+	 */
 	if (rename(entry_dir, to) < 0 && errno != EEXIST && errno != ENOTEMPTY)
 		return kt_fail(e, KT_E_HOST, errno, "rename '%s' to '%s'", entry_dir, to);
 	return kt_fsync_dir(kernels, e);
@@ -237,7 +247,8 @@ int kc_move_damaged(const char *cache_dir, const char *key, const char *why, str
 		return r;
 	if (rename(from, to) < 0)
 		return kt_fail(e, KT_E_HOST, errno, "rename '%s' to '%s'", from, to);
-	kt_log(KT_AREA_KERNEL_CACHE, KT_WARN, "the cached kernel %s is damaged (%s); moved to '%s', getting it again", key, why,
+	kt_log(KT_AREA_KERNEL_CACHE, KT_WARN,
+	       "the cached kernel %s is damaged (%s); moved to '%s', getting it again", key, why,
 	       to);
 	return 0;
 }

@@ -60,7 +60,8 @@ int kc_json_load(const char *path, cJSON **ret, struct kt_err *e)
 	if (kc_json_get_u64(root, "schema_version", &version) < 0)
 		return kt_fail(e, KT_E_KERNEL, EBADMSG, "'%s' has no schema_version", path);
 	if (version != KC_SCHEMA_VERSION)
-		return kt_fail(e, KT_E_KERNEL, EBADMSG, "'%s' has schema_version %llu, this program knows %d", path,
+		return kt_fail(e, KT_E_KERNEL, EBADMSG,
+			       "'%s' has schema_version %llu, this program knows %d", path,
 			       (unsigned long long)version, KC_SCHEMA_VERSION);
 	*ret = kt_take(root);
 	return 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * path:DIR-or-image: a kernel that somebody built. It is copied into an entry of the cache whose key is its content:
- * a "make" beside a running test must not change what is being booted, and what was tested stays there to be looked at.
+ * path:DIR-or-image: a kernel that somebody built. It is copied into an entry of the cache whose
+ * key is its content: a "make" beside a running test must not change what is being booted, and what
+ * was tested stays there to be looked at.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -18,10 +19,10 @@ enum { NAME_DIGITS = 16, NAME_BYTES = 32 };
 struct local {
 	const char *cache_dir;
 	const char *spec;
-	char *path;                /* as resolved */
-	char *source[KC_FILE_NR];  /* NULL: there is none */
-	struct kt_buf identity;    /* of these files, without reading them */
-	char name[NAME_BYTES];     /* of lock, work directory and memo */
+	char *path; /* as resolved */
+	char *source[KC_FILE_NR]; /* NULL: there is none */
+	struct kt_buf identity; /* of these files, without reading them */
+	char name[NAME_BYTES]; /* of lock, work directory and memo */
 	const struct kc_opts *o;
 };
 
@@ -38,8 +39,11 @@ static int no_memory(const struct local *l, struct kt_err *e)
 	return kt_fail(e, KT_E_HOST, ENOMEM, "get kernel '%s'", l->spec);
 }
 
-/* Where a kernel tree or a directory that somebody gathered has its files, the most telling first. */
-static const char *const image_names[] = { "arch/x86/boot/bzImage", "arch/x86_64/boot/bzImage", "bzImage", "vmlinuz", NULL };
+/*
+ * Where a kernel tree or a directory that somebody gathered has its files, the most telling first.
+ */
+static const char *const image_names[] = { "arch/x86/boot/bzImage", "arch/x86_64/boot/bzImage",
+					   "bzImage", "vmlinuz", NULL };
 static const char *const vmlinux_names[] = { "vmlinux", NULL };
 static const char *const config_names[] = { ".config", "config", NULL };
 static const char *const *const names_in_dir[KC_FILE_NR] = {
@@ -78,7 +82,8 @@ static int find_vmlinuz(struct local *l, struct kt_err *e)
 		if (!kt_starts_with(d->d_name, "vmlinuz-"))
 			continue;
 		if (found)
-			return kt_fail(e, KT_E_KERNEL, EINVAL, "several kernel images in '%s' (%s, %s); name one", l->path,
+			return kt_fail(e, KT_E_KERNEL, EINVAL,
+				       "several kernel images in '%s' (%s, %s); name one", l->path,
 				       strrchr(found, '/') + 1, d->d_name);
 		found = kt_fmt("%s/%s", l->path, d->d_name);
 		if (!found)
@@ -94,7 +99,8 @@ static int find_sources(struct local *l, struct kt_err *e)
 	int r = 0;
 
 	if (stat(l->path, &st) < 0)
-		return kt_fail(e, KT_E_KERNEL, errno, "there is no kernel at '%s': %s", l->path, strerror(errno));
+		return kt_fail(e, KT_E_KERNEL, errno, "there is no kernel at '%s': %s", l->path,
+			       strerror(errno));
 	if (!S_ISDIR(st.st_mode)) {
 		l->source[KC_FILE_IMAGE] = strdup(l->path);
 		return l->source[KC_FILE_IMAGE] ? 0 : no_memory(l, e);
@@ -106,8 +112,10 @@ static int find_sources(struct local *l, struct kt_err *e)
 	if (!l->source[KC_FILE_IMAGE])
 		r = find_vmlinuz(l, e);
 	if (r == 0 && !l->source[KC_FILE_IMAGE])
-		r = kt_fail(e, KT_E_KERNEL, ENOENT, "no kernel image in '%s' (arch/x86/boot/bzImage, bzImage, vmlinuz, vmlinuz-*)",
-			    l->path);
+		r = kt_fail(
+			e, KT_E_KERNEL, ENOENT,
+			"no kernel image in '%s' (arch/x86/boot/bzImage, bzImage, vmlinuz, vmlinuz-*)",
+			l->path);
 	return r;
 }
 
@@ -120,9 +128,11 @@ static int identify(const struct local *l, struct kt_buf *ret, struct kt_err *e)
 		if (!l->source[i])
 			continue;
 		if (stat(l->source[i], &st) < 0)
-			return kt_fail(e, KT_E_KERNEL, errno, "look at '%s': %s", l->source[i], strerror(errno));
-		kt_buf_addf(ret, "%s %ju:%ju %jd %jd.%09ld %jd.%09ld\n", l->source[i], (uintmax_t)st.st_dev,
-			    (uintmax_t)st.st_ino, (intmax_t)st.st_size, (intmax_t)st.st_mtim.tv_sec, st.st_mtim.tv_nsec,
+			return kt_fail(e, KT_E_KERNEL, errno, "look at '%s': %s", l->source[i],
+				       strerror(errno));
+		kt_buf_addf(ret, "%s %ju:%ju %jd %jd.%09ld %jd.%09ld\n", l->source[i],
+			    (uintmax_t)st.st_dev, (uintmax_t)st.st_ino, (intmax_t)st.st_size,
+			    (intmax_t)st.st_mtim.tv_sec, st.st_mtim.tv_nsec,
 			    (intmax_t)st.st_ctim.tv_sec, st.st_ctim.tv_nsec);
 	}
 	return kt_buf_ok(ret) ? 0 : no_memory(l, e);
@@ -143,7 +153,8 @@ static int resolve(struct local *l, const char *path, struct kt_err *e)
 		return no_memory(l, e);
 	l->path = realpath(joined, NULL);
 	if (!l->path)
-		return kt_fail(e, KT_E_KERNEL, errno, "there is no kernel at '%s': %s", joined, strerror(errno));
+		return kt_fail(e, KT_E_KERNEL, errno, "there is no kernel at '%s': %s", joined,
+			       strerror(errno));
 	kt_sha256_init(&s);
 	kt_sha256_add(&s, l->path, strlen(l->path));
 	kt_sha256_hex(&s, hex);
@@ -157,7 +168,9 @@ static char *memo_path(const struct local *l)
 	return kt_fmt("%s/index/%s.json", l->cache_dir, l->name);
 }
 
-/* The entry that these very files became the last time. -ENOENT: not known, or not whole any more. */
+/*
+ * The entry that these very files became the last time. -ENOENT: not known, or not whole any more.
+ */
 static int recall(const struct local *l, struct kc_entry **ret, struct kt_err *e)
 {
 	kt_auto(mem) char *path = memo_path(l);
@@ -213,13 +226,15 @@ static int copy_file(const char *from, const char *to, struct kt_err *e)
 }
 
 /*
- * The vmlinux beside an image has symbols that the one inside has not. But it may be of another build ("make vmlinux"
- * alone does that), and then its types would be wrong: it counts only when its BTF is that of the image.
+ * The vmlinux beside an image has symbols that the one inside has not. But it may be of another
+ * build ("make vmlinux" alone does that), and then its types would be wrong: it counts only when
+ * its BTF is that of the image.
  */
-static int take_vmlinux(const struct local *l, const char *work, const char *image, const char *vmlinux,
-			struct kc_metadata *m, struct kt_err *e)
+static int take_vmlinux(const struct local *l, const char *work, const char *image,
+			const char *vmlinux, struct kc_metadata *m, struct kt_err *e)
 {
 	kt_auto(mem) char *inside = kt_fmt("%s/inside", work);
+	struct kt_err ours = { 0 };
 	struct kc_bzimage bz;
 	bool same = false;
 	int r;
@@ -228,23 +243,34 @@ static int take_vmlinux(const struct local *l, const char *work, const char *ima
 		return no_memory(l, e);
 	if (!l->source[KC_FILE_VMLINUX])
 		return 0;
-	r = kc_strip_vmlinux(l->source[KC_FILE_VMLINUX], vmlinux, e);
+	r = kc_strip_vmlinux(l->source[KC_FILE_VMLINUX], vmlinux, &ours);
 	if (r == 0)
-		r = kc_bzimage_read(image, &bz, e);
+		r = kc_bzimage_read(image, &bz, &ours);
 	if (r == 0)
-		r = kc_bzimage_extract(image, &bz, inside, e);
+		r = kc_bzimage_extract(image, &bz, inside, &ours);
 	if (r == 0)
-		r = kc_btf_same(inside, vmlinux, &same, e);
+		r = kc_btf_same(inside, vmlinux, &same, &ours);
 	if (r == 0 && same)
 		return 0;
 	(void)unlink(vmlinux);
-	/* What cannot be compared is left out; the image's own is extracted or its absence noted later. */
-	if (r < 0 && !(e && e->kind == KT_E_KERNEL))
+	if (r < 0 && ours.kind != KT_E_KERNEL) {
+		if (e)
+			*e = ours;
 		return r;
-	return kc_add_note(m, "the vmlinux beside the image is of another build and was not used", e);
+	}
+	/*
+	 * What cannot be compared is left out; the image's own is extracted, or its absence noted,
+	 * later.
+	 */
+	return kc_add_note(
+		m,
+		r < 0 ? "the vmlinux beside the image cannot be compared with it and was not used"
+		      : "the vmlinux beside the image is of another build and was not used",
+		e);
 }
 
-static int make_key(const struct local *l, const char *entry_dir, struct kc_metadata *m, struct kt_err *e)
+static int make_key(const struct local *l, const char *entry_dir, struct kc_metadata *m,
+		    struct kt_err *e)
 {
 	char hex[KT_SHA256_HEX];
 	struct kt_sha256 s;
@@ -263,13 +289,14 @@ static int make_key(const struct local *l, const char *entry_dir, struct kc_meta
 	if (!m->key || kc_dup(m->release, &m->version) < 0 || kc_dup(l->spec, &m->spec) < 0)
 		return no_memory(l, e);
 	if (!kc_is_key(m->key))
-		return kt_fail(e, KT_E_KERNEL, EINVAL, "the kernel '%s' has a release that is no file name: '%s'", entry_dir,
-			       m->release);
+		return kt_fail(e, KT_E_KERNEL, EINVAL,
+			       "the kernel '%s' has a release that is no file name: '%s'",
+			       entry_dir, m->release);
 	return 0;
 }
 
-static int copy_sources(const struct local *l, const char *work, const char *entry_dir, struct kc_metadata *m,
-			struct kt_err *e)
+static int copy_sources(const struct local *l, const char *work, const char *entry_dir,
+			struct kc_metadata *m, struct kt_err *e)
 {
 	kt_auto(mem) char *image = kt_fmt("%s/%s", entry_dir, kc_file_names[KC_FILE_IMAGE]);
 	kt_auto(mem) char *vmlinux = kt_fmt("%s/%s", entry_dir, kc_file_names[KC_FILE_VMLINUX]);
@@ -293,11 +320,14 @@ static int copy_sources(const struct local *l, const char *work, const char *ent
 	if (r < 0)
 		return r;
 	if (!kt_streq(kt_buf_str(&now), kt_buf_str(&l->identity)))
-		return kt_fail(e, KT_E_KERNEL, EAGAIN, "'%s' changed while it was copied; is a build still running?", l->path);
+		return kt_fail(e, KT_E_KERNEL, EAGAIN,
+			       "'%s' changed while it was copied; is a build still running?",
+			       l->path);
 	return 0;
 }
 
-static int make_entry(const struct local *l, const char *work, struct kc_metadata *m, struct kt_err *e)
+static int make_entry(const struct local *l, const char *work, struct kc_metadata *m,
+		      struct kt_err *e)
 {
 	kt_auto(mem) char *entry_dir = kt_fmt("%s/entry", work);
 	struct kt_err why = { 0 };
@@ -356,5 +386,7 @@ int kc_local_get(const char *cache_dir, const char *spec, const char *path, cons
 	if (r < 0)
 		return r;
 	r = kc_entry_load(cache_dir, m.key, ret, e);
-	return r == -ENOENT ? kt_fail(e, KT_E_HOST, ENOENT, "kernel %s vanished from the cache", m.key) : r;
+	return r == -ENOENT
+		       ? kt_fail(e, KT_E_HOST, ENOENT, "kernel %s vanished from the cache", m.key)
+		       : r;
 }

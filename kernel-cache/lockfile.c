@@ -29,8 +29,10 @@ static void kt_cleanup_pins(struct pins *p)
 
 static int broken(const char *path, const char *what, struct kt_err *e)
 {
-	return kt_fail(e, KT_E_CONFIG, EINVAL, "'%s' is broken: %s; restore it, or remove it to have everything resolved anew",
-		       path, what);
+	return kt_fail(
+		e, KT_E_CONFIG, EINVAL,
+		"'%s' is broken: %s; restore it, or remove it to have everything resolved anew",
+		path, what);
 }
 
 static int read_pin(const cJSON *o, const char *path, struct pins *ret, struct kt_err *e)
@@ -45,7 +47,8 @@ static int read_pin(const cJSON *o, const char *path, struct pins *ret, struct k
 		return broken(path, "too many kernels", e);
 	r = kc_pick_read(o, &p.pick);
 	if (r == -EINVAL) {
-		kt_auto(mem) char *what = kt_fmt("the entry of '%s' lacks something or has a wrong value", spec);
+		kt_auto(mem) char *what =
+			kt_fmt("the entry of '%s' lacks something or has a wrong value", spec);
 
 		return broken(path, what ? what : spec, e);
 	}
@@ -183,7 +186,8 @@ static int put(struct pins *pins, const char *spec, const struct kc_pick *pick)
 }
 
 /* The lock is kept in the cache: a project's directory gets no file that is not for people. */
-static int lock_pins(const char *cache_dir, const char *project_dir, struct kt_lock *ret, struct kt_err *e)
+static int lock_pins(const char *cache_dir, const char *project_dir, struct kt_lock *ret,
+		     struct kt_err *e)
 {
 	char real[PATH_MAX], hex[KT_SHA256_HEX], name[KT_SHA256_HEX];
 	struct kt_sha256 s;
@@ -197,8 +201,8 @@ static int lock_pins(const char *cache_dir, const char *project_dir, struct kt_l
 	return kc_lock(cache_dir, name, NULL, ret, e);
 }
 
-int kc_pin_set(const char *cache_dir, const char *project_dir, const char *spec, const struct kc_pick *p,
-	       struct kt_err *e)
+int kc_pin_set(const char *cache_dir, const char *project_dir, const char *spec,
+	       const struct kc_pick *p, struct kt_err *e)
 {
 	kt_auto(mem) char *path = path_of(project_dir);
 	kt_auto(lock) struct kt_lock lock = KT_LOCK_NONE;
@@ -213,7 +217,7 @@ int kc_pin_set(const char *cache_dir, const char *project_dir, const char *spec,
 		r = read_pins(path, &pins, e);
 	if (r < 0)
 		return r;
-	if (put(&pins, spec, p) < 0)
+	if (put(&pins, spec, p) < 0 || !pins.list.v)
 		return kt_fail(e, KT_E_HOST, ENOMEM, "write '%s'", path);
 	qsort(pins.list.v, pins.list.nr, sizeof(pins.list.v[0]), by_spec);
 	render(&pins, &text);

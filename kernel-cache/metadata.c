@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* metadata.json of a cache entry: what it is, where it came from, and the files that make it whole. */
+/*
+ * metadata.json of a cache entry: what it is, where it came from, and the files that make it whole.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,9 +116,11 @@ static int read_all(const cJSON *o, struct kc_metadata *m)
 	if (!key || !spec || !release || !version || kc_json_get_u64(o, "created", &created) < 0)
 		return -EINVAL;
 	m->created = (time_t)created;
-	if (kc_dup(key, &m->key) < 0 || kc_dup(spec, &m->spec) < 0 || kc_dup(release, &m->release) < 0 ||
-	    kc_dup(version, &m->version) < 0 || kc_dup(kc_json_get_str(o, "url"), &m->url) < 0 ||
-	    kc_dup(kc_json_get_str(o, "sha256"), &m->sha256) < 0 || kc_dup(kc_json_get_str(o, "notes"), &m->notes) < 0)
+	if (kc_dup(key, &m->key) < 0 || kc_dup(spec, &m->spec) < 0 ||
+	    kc_dup(release, &m->release) < 0 || kc_dup(version, &m->version) < 0 ||
+	    kc_dup(kc_json_get_str(o, "url"), &m->url) < 0 ||
+	    kc_dup(kc_json_get_str(o, "sha256"), &m->sha256) < 0 ||
+	    kc_dup(kc_json_get_str(o, "notes"), &m->notes) < 0)
 		return -ENOMEM;
 	if (read_files(cJSON_GetObjectItemCaseSensitive(o, "files"), m) < 0)
 		return -EINVAL;
@@ -135,7 +139,8 @@ int kc_metadata_read(const char *path, struct kc_metadata *ret, struct kt_err *e
 	if (r == -ENOMEM)
 		return kt_fail(e, KT_E_HOST, ENOMEM, "read '%s'", path);
 	if (r < 0)
-		return kt_fail(e, KT_E_KERNEL, EBADMSG, "'%s' lacks something or has a value of a wrong type", path);
+		return kt_fail(e, KT_E_KERNEL, EBADMSG,
+			       "'%s' lacks something or has a value of a wrong type", path);
 	*ret = m;
 	m = (struct kc_metadata){ 0 };
 	return 0;

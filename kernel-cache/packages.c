@@ -23,9 +23,12 @@ static const struct field {
 	const char *name;
 	size_t offset;
 } fields[] = {
-	{ "Package", offsetof(struct stanza, package) },   { "Version", offsetof(struct stanza, version) },
-	{ "Depends", offsetof(struct stanza, depends) },   { "Filename", offsetof(struct stanza, filename) },
-	{ "Size", offsetof(struct stanza, size) },         { "SHA256", offsetof(struct stanza, sha256) },
+	{ "Package", offsetof(struct stanza, package) },
+	{ "Version", offsetof(struct stanza, version) },
+	{ "Depends", offsetof(struct stanza, depends) },
+	{ "Filename", offsetof(struct stanza, filename) },
+	{ "Size", offsetof(struct stanza, size) },
+	{ "SHA256", offsetof(struct stanza, sha256) },
 };
 enum { NR_FIELDS = sizeof(fields) / sizeof(fields[0]) };
 
@@ -52,7 +55,7 @@ struct scan {
 	bool skip; /* the stanza is of no interest; nearly all are */
 	bool oom;
 	KT_VEC(struct package) images; /* what holds a kernel image, see is_image */
-	KT_VEC(struct package) bases;  /* linux-base-*: may hold the config */
+	KT_VEC(struct package) bases; /* linux-base-*: may hold the config */
 };
 
 static void package_done(struct package *p)
@@ -78,16 +81,24 @@ static bool names_release(const char *name, const char *prefix)
 {
 	size_t len = strlen(prefix);
 
-	/* A digit: linux-binary-unsigned-*, linux-image-cloud-amd64 and the like are something else. */
-	return kt_starts_with(name, prefix) && name[len] >= '0' && name[len] <= '9' && kt_ends_with(name, FLAVOUR);
+	/*
+	 * A digit: linux-binary-unsigned-*, linux-image-cloud-amd64 and the like are something
+	 * else.
+	 */
+	return kt_starts_with(name, prefix) && name[len] >= '0' && name[len] <= '9' &&
+	       kt_ends_with(name, FLAVOUR);
 }
 
-/* linux-binary-* has the image since it was split off; before, linux-image-*, which is an empty shell afterwards. */
+/*
+ * linux-binary-* has the image since it was split off; before, linux-image-*, which is an empty
+ * shell afterwards.
+ */
 static bool is_image(const struct stanza *s)
 {
 	if (names_release(s->package, "linux-binary-"))
 		return true;
-	return names_release(s->package, "linux-image-") && !(s->depends && strstr(s->depends, "linux-binary-"));
+	return names_release(s->package, "linux-image-") &&
+	       !(s->depends && strstr(s->depends, "linux-binary-"));
 }
 
 /* Below the mirror's root, as a URL's path: no way out of it. */
@@ -99,11 +110,14 @@ static bool is_pool_path(const char *s)
 static void add_package(struct scan *sc, bool image)
 {
 	struct stanza *s = &sc->now;
-	struct package p = { .name = s->package, .version = s->version, .filename = s->filename, .sha256 = s->sha256 };
+	struct package p = { .name = s->package,
+			     .version = s->version,
+			     .filename = s->filename,
+			     .sha256 = s->sha256 };
 	int r;
 
-	if (!p.version || !p.filename || !is_pool_path(p.filename) || !p.sha256 || !kc_is_sha256(p.sha256) || !s->size ||
-	    kt_parse_u64(s->size, &p.bytes) < 0)
+	if (!p.version || !p.filename || !is_pool_path(p.filename) || !p.sha256 ||
+	    !kc_is_sha256(p.sha256) || !s->size || kt_parse_u64(s->size, &p.bytes) < 0)
 		return;
 	r = image ? KT_VEC_PUSH(&sc->images, p) : KT_VEC_PUSH(&sc->bases, p);
 	if (r < 0) {
@@ -160,7 +174,10 @@ static void feed(struct scan *sc, struct kt_buf *rest, const char *text, size_t 
 		if (nl && !rest->len) {
 			read_line(sc, text, part);
 		} else {
-			/* A line that long is no field of ours: keep its beginning, drop what follows. */
+			/*
+			 * A line that long is no field of ours: keep its beginning, drop what
+			 * follows.
+			 */
 			if (rest->len < LINE_BYTES_MAX)
 				kt_buf_add(rest, text, part);
 			if (nl) {
@@ -186,12 +203,14 @@ static int read_all(struct scan *sc, struct archive *a, struct kt_err *e)
 		la_ssize_t n = archive_read_data(a, step, STEP_BYTES);
 
 		if (n < 0)
-			return kt_fail(e, KT_E_KERNEL, EBADMSG, "decompress '%s': %s", sc->path, archive_error_string(a));
+			return kt_fail(e, KT_E_KERNEL, EBADMSG, "decompress '%s': %s", sc->path,
+				       archive_error_string(a));
 		if (n == 0)
 			break;
 		total += (uint64_t)n;
 		if (total > LIST_BYTES_MAX)
-			return kt_fail(e, KT_E_KERNEL, EFBIG, "decompress '%s': more than %llu bytes", sc->path,
+			return kt_fail(e, KT_E_KERNEL, EFBIG,
+				       "decompress '%s': more than %llu bytes", sc->path,
 				       (unsigned long long)LIST_BYTES_MAX);
 		feed(sc, &rest, step, (size_t)n);
 	}
@@ -213,7 +232,8 @@ static int scan_archive(struct scan *sc, struct archive *a, struct kt_err *e)
 	if (r == ARCHIVE_EOF)
 		return 0;
 	if (r < ARCHIVE_WARN)
-		return kt_fail(e, KT_E_KERNEL, EBADMSG, "decompress '%s': %s", sc->path, archive_error_string(a));
+		return kt_fail(e, KT_E_KERNEL, EBADMSG, "decompress '%s': %s", sc->path,
+			       archive_error_string(a));
 	return read_all(sc, a, e);
 }
 
@@ -248,28 +268,30 @@ static const struct package *base_of(const struct scan *sc, const struct package
 	for (size_t i = 0; i < sc->bases.nr; i++) {
 		const struct package *b = &sc->bases.v[i];
 
-		if (kt_streq(b->name + strlen("linux-base-"), release) && kt_streq(b->version, image->version))
+		if (kt_streq(b->name + strlen("linux-base-"), release) &&
+		    kt_streq(b->version, image->version))
 			return b;
 	}
 	return NULL;
 }
 
-static int fill_pick(const struct scan *sc, const struct package *best, const char *mirror, struct kc_pick *ret,
-		     struct kt_err *e)
+static int fill_pick(const struct scan *sc, const struct package *best, const char *mirror,
+		     struct kc_pick *ret, struct kt_err *e)
 {
 	const struct package *base = base_of(sc, best);
 	kt_auto(kc_pick) struct kc_pick p = { 0 };
 
 	if (kc_dup(best->name, &p.package) < 0 || kc_dup(best->version, &p.version) < 0 ||
-	    fill_remote(&p.image, best, mirror) < 0 || (base && fill_remote(&p.config, base, mirror) < 0) ||
-	    kc_pick_make_key(&p) < 0)
+	    fill_remote(&p.image, best, mirror) < 0 ||
+	    (base && fill_remote(&p.config, base, mirror) < 0) || kc_pick_make_key(&p) < 0)
 		return kt_fail(e, KT_E_HOST, ENOMEM, "read '%s'", sc->path);
 	*ret = p;
 	p = (struct kc_pick){ 0 };
 	return 0;
 }
 
-int kc_packages_newest_cloud(const char *path, const char *mirror, struct kc_pick *ret, struct kt_err *e)
+int kc_packages_newest_cloud(const char *path, const char *mirror, struct kc_pick *ret,
+			     struct kt_err *e)
 {
 	const struct package *best = NULL;
 	struct scan sc = { .path = path };
@@ -283,7 +305,8 @@ int kc_packages_newest_cloud(const char *path, const char *mirror, struct kc_pic
 	}
 	if (r == 0)
 		r = best ? fill_pick(&sc, best, mirror, ret, e)
-			 : kt_fail(e, KT_E_KERNEL, ENOENT, "no package linux-binary-*%s or linux-image-*%s in it", FLAVOUR,
+			 : kt_fail(e, KT_E_KERNEL, ENOENT,
+				   "no package linux-binary-*%s or linux-image-*%s in it", FLAVOUR,
 				   FLAVOUR);
 	scan_done(&sc);
 	return r;

@@ -65,8 +65,8 @@ void kc_pick_write(const struct kc_pick *p, struct kt_json *j)
 	kt_json_u64(j, "config_size", p->config.bytes);
 }
 
-static int read_remote(const cJSON *o, const char *url_name, const char *sum_name, const char *size_name,
-		       struct kc_remote *ret)
+static int read_remote(const cJSON *o, const char *url_name, const char *sum_name,
+		       const char *size_name, struct kc_remote *ret)
 {
 	const char *url = kc_json_get_str(o, url_name);
 	const char *sum = kc_json_get_str(o, sum_name);
@@ -86,7 +86,8 @@ int kc_pick_read(const cJSON *o, struct kc_pick *ret)
 
 	if (!key || !kc_is_key(key) || !package || !version)
 		return -EINVAL;
-	if (kc_dup(key, &p.key) < 0 || kc_dup(package, &p.package) < 0 || kc_dup(version, &p.version) < 0)
+	if (kc_dup(key, &p.key) < 0 || kc_dup(package, &p.package) < 0 ||
+	    kc_dup(version, &p.version) < 0)
 		return -ENOMEM;
 	r = read_remote(o, "url", "sha256", "size", &p.image);
 	if (r == 0 && kc_json_get_str(o, "config_url"))

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A suite's InRelease file: signed by whom we trust, for the suite that was asked for, and what it says of Packages. */
+/*
+ * A suite's InRelease file: signed by whom we trust, for the suite that was asked for, and what it
+ * says of Packages.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,9 +23,15 @@ void kc_release_done(struct kc_release *r)
 	*r = (struct kc_release){ 0 };
 }
 
-enum { HASH_SHA256 = 8, VALIDSIG_HASH_WORD = 7 }; /* RFC 4880 9.4: below it are MD5, SHA-1 and the like */
+enum {
+	HASH_SHA256 = 8,
+	VALIDSIG_HASH_WORD = 7
+}; /* RFC 4880 9.4: below it are MD5, SHA-1 and the like */
 
-/* What gpgv's status lines say. A file may carry several signatures: one that we can check must be good, none bad. */
+/*
+ * What gpgv's status lines say. A file may carry several signatures: one that we can check must be
+ * good, none bad.
+ */
 struct signatures {
 	bool good, bad, unknown, expired, weak;
 	bool begun; /* GOODSIG was seen, its VALIDSIG with the details is to come */
@@ -40,7 +49,8 @@ static void read_validsig(struct signatures *s, char *words)
 
 	for (int i = 0; i < VALIDSIG_HASH_WORD; i++)
 		(void)strsep(&words, " ");
-	if (!words || kt_parse_uint(strsep(&words, " "), 0, UINT8_MAX, &hash) < 0 || hash < HASH_SHA256)
+	if (!words || kt_parse_uint(strsep(&words, " "), 0, UINT8_MAX, &hash) < 0 ||
+	    hash < HASH_SHA256)
 		s->weak = true;
 	else
 		s->good = true;
@@ -65,8 +75,8 @@ static void read_status(char *text, struct signatures *s)
 		} else if (kt_starts_with(line, "NO_PUBKEY ")) {
 			s->unknown = true;
 			note_key(s, line + strlen("NO_PUBKEY "));
-		} else if (kt_starts_with(line, "EXPKEYSIG ") || kt_starts_with(line, "REVKEYSIG ") ||
-			   kt_starts_with(line, "EXPSIG ")) {
+		} else if (kt_starts_with(line, "EXPKEYSIG ") ||
+			   kt_starts_with(line, "REVKEYSIG ") || kt_starts_with(line, "EXPSIG ")) {
 			/* Instead of GOODSIG; a VALIDSIG line follows these as well. */
 			s->expired = true;
 			note_key(s, strchr(line, ' ') + 1);
@@ -85,29 +95,35 @@ int kc_release_verify(const char *path, const char *clear_path, const char *url,
 	int r;
 
 	if (access(keyring, R_OK) < 0)
-		return kt_fail(e, KT_E_HOST, errno,
-			       "read the keyring '%s' (install debian-archive-keyring, or set KTSTR_DEBIAN_KEYRING)", keyring);
+		return kt_fail(
+			e, KT_E_HOST, errno,
+			"read the keyring '%s' (install debian-archive-keyring, or set KTSTR_DEBIAN_KEYRING)",
+			keyring);
 	(void)unlink(clear_path); /* gpgv does not overwrite */
-	r = kt_proc_run(&(struct kt_proc_opts){ .argv = argv }, GPGV_TIMEOUT_MS, GPGV_OUTPUT_BYTES, &status, &talk, &end,
-			e);
+	r = kt_proc_run(&(struct kt_proc_opts){ .argv = argv }, GPGV_TIMEOUT_MS, GPGV_OUTPUT_BYTES,
+			&status, &talk, &end, e);
 	if (r < 0)
 		return kt_context(e, r, "check the signature of '%s'", url);
 	if (status.len)
 		read_status(status.data, &s);
 	if (s.bad)
-		return kt_fail(e, KT_E_KERNEL, EBADMSG, "'%s': bad signature by key %s", url, s.key);
+		return kt_fail(e, KT_E_KERNEL, EBADMSG, "'%s': bad signature by key %s", url,
+			       s.key);
 	if (s.good)
 		return 0;
 	if (s.expired)
-		return kt_fail(e, KT_E_KERNEL, EBADMSG, "'%s': signed by key %s, which has expired or was revoked", url,
+		return kt_fail(e, KT_E_KERNEL, EBADMSG,
+			       "'%s': signed by key %s, which has expired or was revoked", url,
 			       s.key);
 	if (s.weak)
-		return kt_fail(e, KT_E_KERNEL, EBADMSG, "'%s': its signature uses a hash that is not to be trusted", url);
+		return kt_fail(e, KT_E_KERNEL, EBADMSG,
+			       "'%s': its signature uses a hash that is not to be trusted", url);
 	if (s.unknown)
-		return kt_fail(e, KT_E_KERNEL, EBADMSG, "'%s': signed by key %s, which is not in the keyring '%s'", url, s.key,
-			       keyring);
-	return kt_fail(e, KT_E_KERNEL, EBADMSG, "'%s' is not signed: %.*s", url, (int)strcspn(kt_buf_str(&talk), "\n"),
-		       kt_buf_str(&talk));
+		return kt_fail(e, KT_E_KERNEL, EBADMSG,
+			       "'%s': signed by key %s, which is not in the keyring '%s'", url,
+			       s.key, keyring);
+	return kt_fail(e, KT_E_KERNEL, EBADMSG, "'%s' is not signed: %.*s", url,
+		       (int)strcspn(kt_buf_str(&talk), "\n"), kt_buf_str(&talk));
 }
 
 /* The parts of the file that matter, as pointers into its text. */
@@ -194,16 +210,32 @@ static int check_date(const struct fields *f, const char *url, time_t now, struc
 	const char *end = strptime(f->valid_until, "%a, %d %b %Y %H:%M:%S ", &tm);
 
 	if (!end || (!kt_streq(end, "UTC") && !kt_streq(end, "GMT") && !kt_streq(end, "+0000")))
-		return kt_fail(e, KT_E_KERNEL, EBADMSG, "'%s': cannot read its Valid-Until '%s'", url, f->valid_until);
+		return kt_fail(e, KT_E_KERNEL, EBADMSG, "'%s': cannot read its Valid-Until '%s'",
+			       url, f->valid_until);
 	if (timegm(&tm) < now)
-		return kt_fail(e, KT_E_KERNEL, EBADMSG,
-			       "'%s' is out of date: valid until %s (apt's Acquire::Check-Valid-Until is on)", url,
-			       f->valid_until);
+		return kt_fail(
+			e, KT_E_KERNEL, EBADMSG,
+			"'%s' is out of date: valid until %s (apt's Acquire::Check-Valid-Until is on)",
+			url, f->valid_until);
 	return 0;
 }
 
-int kc_release_parse(const char *text, const char *suite, const char *url, bool check_valid_until, time_t now,
-		     struct kc_release *ret, struct kt_err *e)
+static int fill_release(const struct fields *f, struct kc_release *ret)
+{
+	ret->packages_bytes = f->bytes;
+	if (f->by_hash) {
+		ret->by_hash_path =
+			kt_fmt("main/binary-" KC_DEBIAN_ARCH "/by-hash/SHA256/%s", f->sum);
+		if (!ret->by_hash_path)
+			return -ENOMEM;
+	}
+	return kc_dup(f->name, &ret->packages_path) < 0 || kc_dup(f->sum, &ret->packages_sha256) < 0
+		       ? -ENOMEM
+		       : 0;
+}
+
+int kc_release_parse(const char *text, const char *suite, const char *url, bool check_valid_until,
+		     time_t now, struct kc_release *ret, struct kt_err *e)
 {
 	kt_auto(mem) char *copy = strdup(text);
 	kt_auto(kc_release) struct kc_release out = { 0 };
@@ -213,8 +245,9 @@ int kc_release_parse(const char *text, const char *suite, const char *url, bool 
 		return kt_fail(e, KT_E_HOST, ENOMEM, "parse '%s'", url);
 	read_fields(copy, &f);
 	if (!(f.suite && kt_streq(f.suite, suite)) && !(f.codename && kt_streq(f.codename, suite)))
-		return kt_fail(e, KT_E_KERNEL, EBADMSG, "'%s' is of suite '%s' (%s), not of '%s'", url,
-			       f.suite ? f.suite : "", f.codename ? f.codename : "no codename", suite);
+		return kt_fail(e, KT_E_KERNEL, EBADMSG, "'%s' is of suite '%s' (%s), not of '%s'",
+			       url, f.suite ? f.suite : "", f.codename ? f.codename : "no codename",
+			       suite);
 	if (check_valid_until && f.valid_until) {
 		int r = check_date(&f, url, now, e);
 
@@ -223,12 +256,7 @@ int kc_release_parse(const char *text, const char *suite, const char *url, bool 
 	}
 	if (!f.name)
 		return kt_fail(e, KT_E_KERNEL, EBADMSG, "'%s' lists no %s", url, packages_names[0]);
-	out.packages_path = strdup(f.name);
-	out.packages_sha256 = strdup(f.sum);
-	out.packages_bytes = f.bytes;
-	if (f.by_hash)
-		out.by_hash_path = kt_fmt("main/binary-" KC_DEBIAN_ARCH "/by-hash/SHA256/%s", f.sum);
-	if (!out.packages_path || !out.packages_sha256 || (f.by_hash && !out.by_hash_path))
+	if (fill_release(&f, &out) < 0)
 		return kt_fail(e, KT_E_HOST, ENOMEM, "parse '%s'", url);
 	*ret = out;
 	out = (struct kc_release){ 0 };

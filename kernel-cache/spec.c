@@ -54,7 +54,8 @@ static bool is_git(const char *s, const char **ret_arg, size_t *ret_len)
 
 static bool is_tarball(const char *s, const char **ret_arg, size_t *ret_len)
 {
-	static const char *const ends[] = { ".tar", ".tar.gz", ".tar.xz", ".tar.zst", ".tar.bz2", ".tgz" };
+	static const char *const ends[] = { ".tar",     ".tar.gz",  ".tar.xz",
+					    ".tar.zst", ".tar.bz2", ".tgz" };
 
 	*ret_arg = s;
 	*ret_len = strlen(s);
@@ -144,7 +145,8 @@ static int unknown_form(const char *text, struct kt_err *e)
 		if (forms[i].supported)
 			kt_buf_addf(&known, "%s%s", known.len ? ", " : "", forms[i].shape);
 	}
-	return kt_fail(e, KT_E_CONFIG, EINVAL, "unknown kernel source '%s'; known are: %s", text, kt_buf_str(&known));
+	return kt_fail(e, KT_E_CONFIG, EINVAL, "unknown kernel source '%s'; known are: %s", text,
+		       kt_buf_str(&known));
 }
 
 int kc_spec_parse(const char *text, struct kc_spec *ret, struct kt_err *e)
@@ -156,7 +158,8 @@ int kc_spec_parse(const char *text, struct kc_spec *ret, struct kt_err *e)
 		if (!forms[i].match(text, &arg, &len))
 			continue;
 		if (!forms[i].supported)
-			return kt_fail(e, KT_E_CONFIG, EOPNOTSUPP, "kernel source '%s' (%s) is not supported yet", text,
+			return kt_fail(e, KT_E_CONFIG, EOPNOTSUPP,
+				       "kernel source '%s' (%s) is not supported yet", text,
 				       forms[i].shape);
 		ret->arg = strndup(arg, len);
 		if (!ret->arg)

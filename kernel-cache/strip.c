@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A vmlinux without DWARF: a tenth of the size, with everything that decoding a guest's memory needs. */
+/*
+ * A vmlinux without DWARF: a tenth of the size, with everything that decoding a guest's memory
+ * needs.
+ */
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -26,7 +29,8 @@ struct strip {
 
 static int bad(const struct strip *s, const char *what)
 {
-	return kt_fail(s->e, KT_E_KERNEL, EBADMSG, "'%s' is no vmlinux that can be read: %s", s->from, what);
+	return kt_fail(s->e, KT_E_KERNEL, EBADMSG, "'%s' is no vmlinux that can be read: %s",
+		       s->from, what);
 }
 
 static int read_at(const struct strip *s, void *buf, uint64_t len, uint64_t offset)
@@ -52,7 +56,8 @@ static int write_end(struct strip *s, const void *buf, uint64_t len)
 	int r = kt_write_all(s->out, buf, len);
 
 	if (r < 0)
-		return kt_fail(s->e, KT_E_HOST, -r, "write '%s' (%llu bytes)", s->to, (unsigned long long)s->end);
+		return kt_fail(s->e, KT_E_HOST, -r, "write '%s' (%llu bytes)", s->to,
+			       (unsigned long long)s->end);
 	s->end += len;
 	return 0;
 }
@@ -104,7 +109,8 @@ static int read_headers(struct strip *s)
 	if (memcmp(s->eh.e_ident, ELFMAG, SELFMAG) != 0 || s->eh.e_ident[EI_CLASS] != ELFCLASS64 ||
 	    s->eh.e_ident[EI_DATA] != ELFDATA2LSB)
 		return bad(s, "not a 64-bit little-endian ELF file");
-	if (!s->eh.e_shnum || s->eh.e_shentsize != sizeof(Elf64_Shdr) || s->eh.e_shstrndx >= s->eh.e_shnum ||
+	if (!s->eh.e_shnum || s->eh.e_shentsize != sizeof(Elf64_Shdr) ||
+	    s->eh.e_shstrndx >= s->eh.e_shnum ||
 	    !in_file(s, s->eh.e_shoff, (uint64_t)s->eh.e_shnum * sizeof(Elf64_Shdr)))
 		return bad(s, "no section headers");
 	s->sh = calloc(s->eh.e_shnum, sizeof(Elf64_Shdr));
@@ -114,7 +120,8 @@ static int read_headers(struct strip *s)
 	if (r < 0)
 		return r;
 	for (unsigned i = 0; i < s->eh.e_shnum; i++) {
-		if (s->sh[i].sh_type != SHT_NOBITS && !in_file(s, s->sh[i].sh_offset, s->sh[i].sh_size))
+		if (s->sh[i].sh_type != SHT_NOBITS &&
+		    !in_file(s, s->sh[i].sh_offset, s->sh[i].sh_size))
 			return bad(s, "a section outside the file");
 	}
 	names = &s->sh[s->eh.e_shstrndx];
@@ -132,11 +139,14 @@ static bool is_dropped(const struct strip *s, const Elf64_Shdr *sh)
 
 	if (sh->sh_flags & SHF_ALLOC || sh->sh_type == SHT_NULL)
 		return false;
-	return kt_starts_with(name, ".debug") || kt_starts_with(name, ".zdebug") || kt_starts_with(name, ".rela.") ||
-	       kt_starts_with(name, ".gdb_index");
+	return kt_starts_with(name, ".debug") || kt_starts_with(name, ".zdebug") ||
+	       kt_starts_with(name, ".rela.") || kt_starts_with(name, ".gdb_index");
 }
 
-/* Up to here the file is copied as it is, so that whatever the program headers point to stays in place. */
+/*
+ * Up to here the file is copied as it is, so that whatever the program headers point to stays in
+ * place.
+ */
 static int loaded_end(const struct strip *s, uint64_t *ret)
 {
 	uint64_t end = sizeof(s->eh);
@@ -161,7 +171,8 @@ static int loaded_end(const struct strip *s, uint64_t *ret)
 	for (unsigned i = 0; i < s->eh.e_shnum; i++) {
 		const Elf64_Shdr *sh = &s->sh[i];
 
-		if (sh->sh_flags & SHF_ALLOC && sh->sh_type != SHT_NOBITS && sh->sh_offset + sh->sh_size > end)
+		if (sh->sh_flags & SHF_ALLOC && sh->sh_type != SHT_NOBITS &&
+		    sh->sh_offset + sh->sh_size > end)
 			end = sh->sh_offset + sh->sh_size;
 	}
 	*ret = end;
@@ -169,7 +180,8 @@ static int loaded_end(const struct strip *s, uint64_t *ret)
 }
 
 /*
- * Dropped sections keep their header, as SHT_NULL: section numbers, which symbols and links use, stay what they are.
+ * Dropped sections keep their header, as SHT_NULL: section numbers, which symbols and links use,
+ * stay what they are.
  */
 static int write_sections(struct strip *s, uint64_t loaded)
 {
@@ -182,7 +194,8 @@ static int write_sections(struct strip *s, uint64_t loaded)
 			*sh = (Elf64_Shdr){ 0 };
 			continue;
 		}
-		if (sh->sh_type == SHT_NOBITS || sh->sh_type == SHT_NULL || from + sh->sh_size <= loaded)
+		if (sh->sh_type == SHT_NOBITS || sh->sh_type == SHT_NULL ||
+		    from + sh->sh_size <= loaded)
 			continue;
 		r = pad(s);
 		sh->sh_offset = s->end;

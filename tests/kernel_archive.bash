@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
+# Who loads this uses these variables, and bats sets others:
+# shellcheck disable=SC2034,SC2119,SC2120,SC2154
 # A Debian archive made by the test, signed with a throw-away key and served by faultd: load ../kernel_archive
 #
 #   archive_keys          once a file: keys "good" and "other" in $KEYS, keyrings $KEYS/{good,other}.gpg
@@ -9,7 +11,7 @@
 #   archive_serve [RULE...]              starts faultd; requests are in $REQUESTS
 #   archive_stop                         the network is gone
 
-SUITE=test
+SUITE="test"
 SPEC=debian:$SUITE/cloud
 
 archive_keys() {
@@ -104,6 +106,7 @@ archive_publish() {
 archive_serve() {
 	local port
 	archive_stop
+	: >"$BATS_TEST_TMPDIR/port"
 	"$O/tests/faultd" --log "$REQUESTS" "$ARCHIVE" "$@" >"$BATS_TEST_TMPDIR/port" 3>&- &
 	FAULTD_PID=$!
 	for _ in $(seq 100); do

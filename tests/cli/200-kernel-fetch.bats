@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 # kernel fetch and list: Debian's kernels from a mirror, local images, cache keys.
+# shellcheck disable=SC2030,SC2031,SC2154 # each test is a subshell; stderr, stderr_lines: set by bats
 
 bats_require_minimum_version 1.5.0
 load ../lib
@@ -24,7 +25,7 @@ teardown() { archive_stop; }
 	key=${BASH_REMATCH[1]}
 	assert_eq "$key" "${BASH_REMATCH[2]}"
 	dir=$CACHE/kernels/$key
-	assert_eq "config image metadata.json vmlinux" "$(ls "$dir" | tr '\n' ' ' | sed 's/ $//')"
+	assert_eq "config image metadata.json vmlinux" "$(cd "$dir" && echo *)"
 	cmp "$dir/image" "$BATS_TEST_TMPDIR/bzImage"
 	assert_eq 'CONFIG_LOCALVERSION="7.2.12-t-cloud-amd64"' "$(cat "$dir/config")"
 	readelf -S -W "$dir/vmlinux" | grep -q '\.BTF'

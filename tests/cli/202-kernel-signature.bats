@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 # Whose word is taken for what a kernel is: signatures, dates, suites.
+# shellcheck disable=SC2030,SC2031,SC2154 # each test is a subshell; stderr, stderr_lines: set by bats
 
 bats_require_minimum_version 1.5.0
 load ../lib

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 # The cache stays consistent: full disk, kill -9, several processes at once, damaged entries.
+# shellcheck disable=SC2030,SC2031,SC2154 # each test is a subshell; stderr, stderr_lines: set by bats
 
 bats_require_minimum_version 1.5.0
 load ../lib
@@ -34,6 +35,14 @@ wait_for() {
 	return 1
 }
 
+# stalled_at BYTES: that much of the image's package has arrived.
+stalled_at() {
+	local part
+	for part in "$CACHE"/tmp/7.2.12-1-x86_64-d*/image.deb; do
+		[ -f "$part" ] && [ "$(stat -c %s "$part")" -eq "$1" ]
+	done
+}
+
 @test "a disk that is full at whatever point leaves the cache consistent, and room helps" {
 	mkdir "$CACHE"
 	mount -t tmpfs -o size=32k ktstr-test "$CACHE" 2>/dev/null || require mount "cannot mount a tmpfs here"
@@ -58,10 +67,9 @@ wait_for() {
 
 @test "kill -9 in the middle of a download: the next one continues it" {
 	archive_serve linux-binary=stall:50000x1
-	ktstr_make kernel fetch "$SPEC" 3>&- &
+	"$KTSTR_MAKE" kernel fetch "$SPEC" 3>&- &
 	PIDS+=($!)
-	wait_for grep -qs . "$CACHE"/tmp/7.2.12-1-x86_64-d*/image.deb
-	wait_for [ "$(stat -c %s "$CACHE"/tmp/7.2.12-1-x86_64-d*/image.deb)" = 50000 ]
+	wait_for stalled_at 50000
 	kill -9 "${PIDS[0]}"
 	wait "${PIDS[0]}" || true
 	run --separate-stderr ktstr_make kernel fetch "$SPEC"
@@ -73,7 +81,7 @@ wait_for() {
 @test "kill -9 at any instant: the next run just works" {
 	archive_serve .deb=slow:400000 InRelease=slow:4000
 	for delay in 0.02 0.05 0.1 0.15 0.2 0.3 0.4 0.5; do
-		ktstr_make kernel fetch "$SPEC" 3>&- &
+		"$KTSTR_MAKE" kernel fetch "$SPEC" 3>&- &
 		PIDS+=($!)
 		sleep "$delay"
 		kill -9 "${PIDS[-1]}" 2>/dev/null || true
@@ -88,12 +96,12 @@ wait_for() {
 }
 
 @test "two at once: one fetches, the other says for whom it waits, both get it" {
-	archive_serve linux-binary=slow:100000
+	archive_serve linux-binary=slow:30000
 	printf '%s\n' '[project]' 'name = "p"' '[kernel.default]' "source = \"$SPEC\"" >ktstr.toml
-	ktstr_make kernel fetch >one.out 2>one.err 3>&- &
+	"$KTSTR_MAKE" kernel fetch >one.out 2>one.err 3>&- &
 	PIDS+=($!)
 	wait_for grep -qs 'fetch linux-binary' one.err
-	ktstr_make kernel fetch >two.out 2>two.err 3>&- &
+	"$KTSTR_MAKE" kernel fetch >two.out 2>two.err 3>&- &
 	PIDS+=($!)
 	wait "${PIDS[0]}"
 	wait "${PIDS[1]}"
@@ -107,7 +115,7 @@ wait_for() {
 @test "six at once with a cold cache download everything once" {
 	archive_serve
 	for i in 1 2 3 4 5 6; do
-		ktstr_make kernel fetch "$SPEC" >"$i.out" 2>"$i.err" 3>&- &
+		"$KTSTR_MAKE" kernel fetch "$SPEC" >"$i.out" 2>"$i.err" 3>&- &
 		PIDS+=($!)
 	done
 	for pid in "${PIDS[@]}"; do wait "$pid"; done

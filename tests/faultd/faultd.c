@@ -4,9 +4,10 @@
  *
  * usage: faultd [--log FILE] DIR [RULE...]
  *
- * Serves DIR (GET, HEAD, single ranges), prints the port that it listens on as the first line of stdout, and dies
- * with its parent. RULE is PART=FAULT[:NUMBER][xTIMES]: requests whose path contains PART get FAULT, the first TIMES
- * of them (default: all). The first rule that fits and is not used up counts.
+ * Serves DIR (GET, HEAD, single ranges), prints the port that it listens on as the first line of
+ * stdout, and dies with its parent. RULE is PART=FAULT[:NUMBER][xTIMES]: requests whose path
+ * contains PART get FAULT, the first TIMES of them (default: all). The first rule that fits and is
+ * not used up counts.
  *
  *   cut:BYTES      close the connection after BYTES of the body
  *   stall:BYTES    send BYTES of the body, then nothing more, and keep the connection open
@@ -17,7 +18,8 @@
  *   norange        ignore Range
  *   drop           close the connection without an answer
  *
- * --log FILE: one line a request, "METHOD PATH RANGE-START STATUS BYTES-SENT FAULT".
+ * --log FILE: one line a request, "METHOD PATH RANGE-START STATUS BODY-BYTES FAULT", written before
+ * the answer is sent, so that a client that has its answer finds it there.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -39,10 +41,17 @@
 #include "base/parse.h"
 #include "base/str.h"
 
-enum { RULES_MAX = 32, HEAD_BYTES = 8192, STEP_BYTES = 64 * 1024, SLICES = 10, HELD_MS = 600 * 1000 };
+enum {
+	RULES_MAX = 32,
+	HEAD_BYTES = 8192,
+	STEP_BYTES = 64 * 1024,
+	SLICES = 10,
+	HELD_MS = 600 * 1000
+};
 
 enum fault { OK, CUT, STALL, SLOW, STATUS, HTML, WRONG, NORANGE, DROP };
-static const char *const fault_names[] = { "ok", "cut", "stall", "slow", "status", "html", "wrong", "norange", "drop" };
+static const char *const fault_names[] = { "ok",   "cut",   "stall",   "slow", "status",
+					   "html", "wrong", "norange", "drop" };
 
 struct rule {
 	char *part;
@@ -120,8 +129,9 @@ static void log_request(const struct request *q)
 	if (!server.log)
 		return;
 	pthread_mutex_lock(&server.mutex);
-	fprintf(server.log, "%s %s %llu %u %llu %s\n", q->method, q->path, (unsigned long long)q->from, q->status,
-		(unsigned long long)q->sent, fault_names[q->rule.fault]);
+	fprintf(server.log, "%s %s %llu %u %llu %s\n", q->method, q->path,
+		(unsigned long long)q->from, q->status, (unsigned long long)q->sent,
+		fault_names[q->rule.fault]);
 	fflush(server.log);
 	pthread_mutex_unlock(&server.mutex);
 }
@@ -175,11 +185,16 @@ static void send_page(struct request *q, unsigned status, const char *reason)
 	kt_auto(buf) struct kt_buf head = { 0 }, page = { 0 };
 
 	q->status = status;
-	kt_buf_addf(&page, "<!DOCTYPE html>\n<html><body><h1>%u %s</h1></body></html>\n", status, reason);
-	kt_buf_addf(&head, "HTTP/1.1 %u %s\r\nContent-Type: text/html\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n",
-		    status, reason, page.len);
-	if (send_all(q, kt_buf_str(&head), head.len) && send_all(q, kt_buf_str(&page), page.len))
-		q->sent = page.len;
+	kt_buf_addf(&page, "<!DOCTYPE html>\n<html><body><h1>%u %s</h1></body></html>\n", status,
+		    reason);
+	kt_buf_addf(
+		&head,
+		"HTTP/1.1 %u %s\r\nContent-Type: text/html\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n",
+		status, reason, page.len);
+	q->sent = page.len;
+	log_request(q);
+	if (send_all(q, kt_buf_str(&head), head.len))
+		(void)send_all(q, kt_buf_str(&page), page.len); /* who hangs up does not want it */
 }
 
 /* Until the peer has enough of it. */
@@ -190,14 +205,20 @@ static void hold(const struct request *q)
 	(void)poll(&p, 1, HELD_MS);
 }
 
+/* Where the body ends, given what is to go wrong. */
+static uint64_t body_end(const struct request *q, uint64_t size)
+{
+	bool cut = q->rule.fault == CUT || q->rule.fault == STALL;
+
+	return cut && q->rule.number < size - q->from ? q->from + q->rule.number : size;
+}
+
 static void send_body(struct request *q, int file, uint64_t size)
 {
 	kt_auto(mem) char *step = malloc(STEP_BYTES);
-	uint64_t end = size, at = q->from;
+	uint64_t end = body_end(q, size), at = q->from;
 	enum fault fault = q->rule.fault;
 
-	if ((fault == CUT || fault == STALL) && q->rule.number < size - at)
-		end = at + q->rule.number;
 	while (step && at < end) {
 		uint64_t part = end - at < STEP_BYTES ? end - at : STEP_BYTES;
 		ssize_t n;
@@ -212,7 +233,6 @@ static void send_body(struct request *q, int file, uint64_t size)
 		if (!send_all(q, step, (size_t)n))
 			return;
 		at += (uint64_t)n;
-		q->sent += (uint64_t)n;
 		if (fault == SLOW)
 			(void)poll(NULL, 0, 1000 / SLICES);
 	}
@@ -223,7 +243,8 @@ static void send_body(struct request *q, int file, uint64_t size)
 static void send_file(struct request *q)
 {
 	kt_auto(mem) char *path = kt_fmt("%s%s", server.dir, q->path);
-	kt_auto(fd) int file = path && !strstr(q->path, "..") ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	kt_auto(fd) int file = path && !strstr(q->path, "..") ? open(path, O_RDONLY | O_CLOEXEC)
+							      : -1;
 	kt_auto(buf) struct kt_buf head = { 0 };
 	struct stat st;
 	uint64_t size;
@@ -242,12 +263,17 @@ static void send_file(struct request *q)
 		return;
 	}
 	q->status = q->ranged ? 206 : 200;
-	kt_buf_addf(&head, "HTTP/1.1 %s\r\nContent-Type: application/octet-stream\r\nContent-Length: %llu\r\n",
-		    q->ranged ? "206 Partial Content" : "200 OK", (unsigned long long)(size - q->from));
+	kt_buf_addf(
+		&head,
+		"HTTP/1.1 %s\r\nContent-Type: application/octet-stream\r\nContent-Length: %llu\r\n",
+		q->ranged ? "206 Partial Content" : "200 OK", (unsigned long long)(size - q->from));
 	if (q->ranged)
-		kt_buf_addf(&head, "Content-Range: bytes %llu-%llu/%llu\r\n", (unsigned long long)q->from,
-			    (unsigned long long)size - 1, (unsigned long long)size);
+		kt_buf_addf(&head, "Content-Range: bytes %llu-%llu/%llu\r\n",
+			    (unsigned long long)q->from, (unsigned long long)size - 1,
+			    (unsigned long long)size);
 	kt_buf_adds(&head, "Accept-Ranges: bytes\r\nConnection: close\r\n\r\n");
+	q->sent = body_end(q, size) - q->from;
+	log_request(q);
 	if (send_all(q, kt_buf_str(&head), head.len) && !kt_streq(q->method, "HEAD"))
 		send_body(q, file, size);
 }
@@ -264,7 +290,8 @@ static void *serve(void *arg)
 			send_page(&q, 200, "Please Log In");
 		else if (q.rule.fault != DROP)
 			send_file(&q);
-		log_request(&q);
+		else
+			log_request(&q);
 	}
 	close(q.fd);
 	return NULL;
@@ -272,7 +299,8 @@ static void *serve(void *arg)
 
 static int listen_anywhere(unsigned *ret_port)
 {
-	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in addr = { .sin_family = AF_INET,
+				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(addr);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -285,7 +313,9 @@ static int listen_anywhere(unsigned *ret_port)
 
 static int usage(const char *what)
 {
-	fprintf(stderr, "faultd: %s; usage: faultd [--log FILE] DIR [PART=FAULT[:NUMBER][xTIMES]...]\n", what);
+	fprintf(stderr,
+		"faultd: %s; usage: faultd [--log FILE] DIR [PART=FAULT[:NUMBER][xTIMES]...]\n",
+		what);
 	return 2;
 }
 
@@ -303,7 +333,8 @@ static const char *read_arguments(int argc, char **argv)
 		return "no directory";
 	server.dir = argv[i++];
 	for (; i < argc; i++) {
-		if (server.nr_rules == RULES_MAX || !parse_rule(argv[i], &server.rules[server.nr_rules]))
+		if (server.nr_rules == RULES_MAX ||
+		    !parse_rule(argv[i], &server.rules[server.nr_rules]))
 			return argv[i];
 		server.nr_rules++;
 	}

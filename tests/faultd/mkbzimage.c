@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* usage: mkbzimage RELEASE FILE [SALT]: write a made-up kernel image, for the tests of the kernel cache. */
+/*
+ * usage: mkbzimage RELEASE FILE [SALT]: write a made-up kernel image, for the tests of the kernel
+ * cache.
+ */
 #include <stdio.h>
 
 #include "base/file.h"
@@ -15,7 +18,9 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: mkbzimage RELEASE FILE [SALT]\n");
 		return 2;
 	}
-	if (!image_make(&(struct image_opts){ .release = argv[1], .salt = argc > 3 ? argv[3] : NULL }, &image)) {
+	if (!image_make(&(struct image_opts){ .release = argv[1],
+					      .salt = argc > 3 ? argv[3] : NULL },
+			&image)) {
 		fprintf(stderr, "mkbzimage: cannot make the image\n");
 		return 1;
 	}

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A made-up kernel image of a few kilobytes: a bzImage header, and in it a compressed ELF file with real BTF. */
+/*
+ * A made-up kernel image of a few kilobytes: a bzImage header, and in it a compressed ELF file with
+ * real BTF.
+ */
 #ifndef KTSTR_TESTS_UNIT_KERNEL_IMAGE_H
 #define KTSTR_TESTS_UNIT_KERNEL_IMAGE_H
 
@@ -16,7 +19,7 @@
 enum {
 	IMAGE_SETUP_SECTS = 1,
 	IMAGE_PAYLOAD_AT = (IMAGE_SETUP_SECTS + 1) * 512,
-	IMAGE_OPS_BYTES = 96,      /* of the struct_ops value in the BTF */
+	IMAGE_OPS_BYTES = 96, /* of the struct_ops value in the BTF */
 	IMAGE_TIMEOUT_OFFSET = 72, /* of data.timeout_ms in it */
 };
 
@@ -25,10 +28,13 @@ struct image_opts {
 	bool no_sched_ext;
 	bool no_btf;
 	const char *filter; /* libarchive's name; NULL: zstd */
-	const char *salt;   /* makes the content differ; may be NULL */
+	const char *salt; /* makes the content differ; may be NULL */
 };
 
-/* sched_ext_ops in the wrapper that the kernel puts around a struct_ops, with the two offsets above. */
+/*
+ * sched_ext_ops in the wrapper that the kernel puts around a struct_ops, with the two offsets
+ * above.
+ */
 static inline void image_add_btf(struct kt_buf *out, bool sched_ext)
 {
 	struct btf *btf = btf__new_empty();
@@ -55,12 +61,20 @@ static inline void image_make_elf(const struct image_opts *o, struct kt_buf *out
 	static const char names[] = "\0.BTF\0.salt\0.shstrtab";
 	const char *salt = o->salt ? o->salt : "";
 	Elf64_Ehdr eh = {
-		.e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT },
-		.e_type = ET_EXEC, .e_machine = EM_X86_64, .e_version = EV_CURRENT, .e_ehsize = sizeof(Elf64_Ehdr),
-		.e_shentsize = sizeof(Elf64_Shdr), .e_shnum = 4, .e_shstrndx = 3,
+		.e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB,
+			     EV_CURRENT },
+		.e_type = ET_EXEC,
+		.e_machine = EM_X86_64,
+		.e_version = EV_CURRENT,
+		.e_ehsize = sizeof(Elf64_Ehdr),
+		.e_shentsize = sizeof(Elf64_Shdr),
+		.e_shnum = 4,
+		.e_shstrndx = 3,
 	};
 	Elf64_Shdr sh[4] = {
-		[1] = { .sh_name = 1, .sh_type = o->no_btf ? SHT_NULL : SHT_PROGBITS, .sh_flags = SHF_ALLOC },
+		[1] = { .sh_name = 1,
+			.sh_type = o->no_btf ? SHT_NULL : SHT_PROGBITS,
+			.sh_flags = SHF_ALLOC },
 		[2] = { .sh_name = 6, .sh_type = SHT_PROGBITS },
 		[3] = { .sh_name = 12, .sh_type = SHT_STRTAB },
 	};
@@ -99,10 +113,12 @@ static inline bool image_compress(const char *filter, const struct kt_buf *in, s
 	archive_entry_set_filetype(entry, AE_IFREG);
 	archive_entry_set_pathname(entry, "x");
 	archive_write_set_bytes_in_last_block(a, 1);
-	ok = archive_write_add_filter_by_name(a, filter) == ARCHIVE_OK && archive_write_set_format_raw(a) == ARCHIVE_OK &&
+	ok = archive_write_add_filter_by_name(a, filter) == ARCHIVE_OK &&
+	     archive_write_set_format_raw(a) == ARCHIVE_OK &&
 	     archive_write_open(a, out, NULL, image_write, NULL) == ARCHIVE_OK &&
 	     archive_write_header(a, entry) == ARCHIVE_OK &&
-	     archive_write_data(a, in->data, in->len) == (la_ssize_t)in->len && archive_write_close(a) == ARCHIVE_OK;
+	     archive_write_data(a, in->data, in->len) == (la_ssize_t)in->len &&
+	     archive_write_close(a) == ARCHIVE_OK;
 	archive_entry_free(entry);
 	archive_write_free(a);
 	return ok;

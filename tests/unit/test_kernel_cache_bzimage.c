@@ -14,7 +14,7 @@ struct fixture {
 
 static struct fixture put(void **state, const struct kt_buf *b, size_t len)
 {
-	struct fixture f;
+	struct fixture f = { 0 };
 
 	(void)kt_snprintf(f.image, sizeof(f.image), "%s/image", (char *)*state);
 	(void)kt_snprintf(f.out, sizeof(f.out), "%s/vmlinux", (char *)*state);
@@ -53,8 +53,12 @@ static void every_compression_gives_the_same_vmlinux_and_facts(void **state)
 
 static void lz4_in_the_old_frame_format_of_the_kernel_is_read(void **state)
 {
-	/* One block, all literals: token, length bytes, text (the legacy format of lz4_Frame_format.md). */
-	kt_auto(buf) struct kt_buf elf = { 0 }, block = { 0 }, payload = { 0 }, image = { 0 }, found = { 0 };
+	/*
+	 * One block, all literals: token, length bytes, text (the legacy format of
+	 * lz4_Frame_format.md).
+	 */
+	kt_auto(buf) struct kt_buf elf = { 0 }, block = { 0 }, payload = { 0 }, image = { 0 },
+				   found = { 0 };
 	struct kc_bzimage bz;
 	struct kt_err e = { 0 };
 	struct fixture f;
@@ -100,7 +104,8 @@ static void a_file_cut_anywhere_is_refused_without_harm(void **state)
 
 static void what_is_no_bzimage_says_so(void **state)
 {
-	kt_auto(mem) char *want = kt_fmt("'%s/image' is no x86 kernel image (bzImage)", (char *)*state);
+	kt_auto(mem) char *want =
+		kt_fmt("'%s/image' is no x86 kernel image (bzImage)", (char *)*state);
 	kt_auto(buf) struct kt_buf text = { 0 };
 	struct kc_bzimage bz;
 	struct kt_err e = { 0 };
@@ -122,7 +127,9 @@ static int extract_patched(void **state, size_t at, const char *bytes, size_t le
 	int r;
 
 	assert_true(image_make(&(struct image_opts){ .release = "7.2.0-t" }, &image));
-	memcpy(image.data + at, bytes, len);
+	assert_true(at + len <= image.len);
+	if (image.data)
+		memcpy(image.data + at, bytes, len);
 	f = put(state, &image, image.len);
 	r = kc_bzimage_read(f.image, &bz, e);
 	return r < 0 ? r : kc_bzimage_extract(f.image, &bz, f.out, e);
@@ -179,7 +186,8 @@ static void a_size_that_is_not_what_comes_out_is_refused(void **state)
 
 		image_make_elf(&o, &elf);
 		assert_true(image_make(&o, &image));
-		image_put32(image.data + image.len - 8, (uint32_t)((int32_t)elf.len + rows[i].delta));
+		image_put32(image.data + image.len - 8,
+			    (uint32_t)((int32_t)elf.len + rows[i].delta));
 		f = put(state, &image, image.len);
 		assert_int_equal(kc_bzimage_read(f.image, &bz, &e), 0);
 		assert_int_equal(kc_bzimage_extract(f.image, &bz, f.out, &e), -EBADMSG);
@@ -207,7 +215,9 @@ static void releases_that_are_no_file_names_are_not_taken(void **state)
 static void kernels_without_sched_ext_or_btf_are_told_apart(void **state)
 {
 	for (int no_btf = 0; no_btf < 2; no_btf++) {
-		const struct image_opts o = { .release = "6.1.0-t", .no_sched_ext = true, .no_btf = no_btf };
+		const struct image_opts o = { .release = "6.1.0-t",
+					      .no_sched_ext = true,
+					      .no_btf = no_btf };
 		kt_auto(buf) struct kt_buf elf = { 0 };
 		struct kc_facts facts = { .ops_value_bytes = 77 };
 		struct kt_err e = { 0 };

@@ -59,7 +59,8 @@ static void add_ar(struct kt_buf *out, const char *name, const struct kt_buf *da
 }
 
 /* A package of @files at "DIR/p.deb", of which only the first @percent are written. */
-static char *make_deb(void **state, const struct file *files, size_t nr, const char *filter, size_t percent)
+static char *make_deb(void **state, const struct file *files, size_t nr, const char *filter,
+		      size_t percent)
 {
 	kt_auto(buf) struct kt_buf tar = { 0 }, version = { 0 }, deb = { 0 };
 	kt_auto(mem) char *name = kt_fmt("data.tar.%s", filter);
@@ -71,7 +72,8 @@ static char *make_deb(void **state, const struct file *files, size_t nr, const c
 	add_ar(&deb, "debian-binary", &version);
 	add_ar(&deb, "control.tar", &version);
 	add_ar(&deb, name, &tar);
-	assert_int_equal(kt_file_write_atomic(path, deb.data, deb.len * percent / 100, 0644, NULL), 0);
+	assert_int_equal(kt_file_write_atomic(path, deb.data, deb.len * percent / 100, 0644, NULL),
+			 0);
 	return path;
 }
 
@@ -97,7 +99,9 @@ static void named_members_come_out_of_every_compression(void **state)
 {
 	static const char *const filters[] = { "xz", "zstd", "gzip", "bzip2", "none" };
 	static const struct file files[] = {
-		{ .name = "./boot/" "x", .text = "the image" },
+		{ .name = "./boot/"
+			  "x",
+		  .text = "the image" },
 		{ .name = "./boot/other", .text = "not this" },
 		{ .name = "usr/lib/y", .text = "the config" },
 	};
@@ -156,7 +160,8 @@ static void a_member_above_its_limit_is_refused(void **state)
 
 static void a_package_cut_anywhere_is_an_error_or_lacks_the_member(void **state)
 {
-	static const struct file files[] = { { .name = "./boot/x", .text = "some text that goes on for a while" } };
+	static const struct file files[] = { { .name = "./boot/x",
+					       .text = "some text that goes on for a while" } };
 
 	for (size_t percent = 0; percent < 95; percent += 5) {
 		kt_auto(mem) char *deb = make_deb(state, files, 1, "xz", percent);

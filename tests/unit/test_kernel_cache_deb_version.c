@@ -11,10 +11,36 @@ static int sign(int v)
 
 /* Each is below the next one. */
 static const char *const ascending[] = {
-	"0~~", "0~", "0-0~", "0", "0a", "0+", "1~rc1-1", "1.0~rc2-1", "1.0-0.1", "1.0-1~bpo12+1", "1.0-1", "1.0-1+b1",
-	"1.0-1.1", "1.0-2", "1.0a-1", "1.0+dfsg-1", "1.0.1-1", "1.2-1", "1.10-1", "6.12.95-1~bpo12+1", "6.12.117-1~deb12u1",
-	"6.19.14-1~bpo13+1", "7.2.12-1~bpo13+1", "7.2.12-1", "7.2.13-1", "7.3~rc1-1~exp1", "7.3.4-1~bpo13+1",
-	"20260101-1", "1:0.1-1", "2:0-1",
+	"0~~",
+	"0~",
+	"0-0~",
+	"0",
+	"0a",
+	"0+",
+	"1~rc1-1",
+	"1.0~rc2-1",
+	"1.0-0.1",
+	"1.0-1~bpo12+1",
+	"1.0-1",
+	"1.0-1+b1",
+	"1.0-1.1",
+	"1.0-2",
+	"1.0a-1",
+	"1.0+dfsg-1",
+	"1.0.1-1",
+	"1.2-1",
+	"1.10-1",
+	"6.12.95-1~bpo12+1",
+	"6.12.117-1~deb12u1",
+	"6.19.14-1~bpo13+1",
+	"7.2.12-1~bpo13+1",
+	"7.2.12-1",
+	"7.2.13-1",
+	"7.3~rc1-1~exp1",
+	"7.3.4-1~bpo13+1",
+	"20260101-1",
+	"1:0.1-1",
+	"2:0-1",
 };
 enum { NR = sizeof(ascending) / sizeof(ascending[0]) };
 
@@ -35,7 +61,7 @@ static void every_version_is_below_all_later_ones(void **state)
 static void different_texts_can_be_the_same_version(void **state)
 {
 	static const char *const same[][2] = {
-		{ "1.0", "1.0" },     { "0:1.0-1", "1.0-1" }, { "1.0-0", "1.0" },
+		{ "1.0", "1.0" },      { "0:1.0-1", "1.0-1" }, { "1.0-0", "1.0" },
 		{ "1.00-1", "1.0-1" }, { "01.0-1", "1.0-1" },  { "", "" },
 	};
 
@@ -49,8 +75,10 @@ static void different_texts_can_be_the_same_version(void **state)
 static void numbers_longer_than_any_integer_compare_as_numbers(void **state)
 {
 	(void)state;
-	assert_true(kc_deb_version_cmp("100000000000000000000000000000001", "100000000000000000000000000000000") > 0);
-	assert_true(kc_deb_version_cmp("99999999999999999999999999999999", "100000000000000000000000000000000") < 0);
+	assert_true(kc_deb_version_cmp("100000000000000000000000000000001",
+				       "100000000000000000000000000000000") > 0);
+	assert_true(kc_deb_version_cmp("99999999999999999999999999999999",
+				       "100000000000000000000000000000000") < 0);
 }
 
 int main(void)

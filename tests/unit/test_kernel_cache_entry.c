@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Entries: installed whole, loaded, listed, found by key; and what is said of damaged ones. Sources are local images. */
+/*
+ * Entries: installed whole, loaded, listed, found by key; and what is said of damaged ones. Sources
+ * are local images.
+ */
 #include "tests/unit/unit.h"
 
 #include <errno.h>
@@ -69,7 +72,8 @@ static struct kc_entry *get(const struct fixture *f, const char *spec)
 	return k;
 }
 
-static void assert_refused(const struct fixture *f, const char *spec, int errnum, enum kt_kind kind, const char *text)
+static void assert_refused(const struct fixture *f, const char *spec, int errnum, enum kt_kind kind,
+			   const char *text)
 {
 	struct kc_entry *k = NULL;
 	struct kt_err e = { 0 };
@@ -172,10 +176,13 @@ static void a_tree_gives_config_and_the_vmlinux_that_belongs_to_the_image(void *
 	}
 	/* Of another build. */
 	kt_buf_reset(&elf);
-	image_make_elf(&(struct image_opts){ .release = "x", .salt = "symbols", .no_sched_ext = true }, &elf);
+	image_make_elf(
+		&(struct image_opts){ .release = "x", .salt = "symbols", .no_sched_ext = true },
+		&elf);
 	assert_int_equal(kt_file_write_atomic(vmlinux, elf.data, elf.len, 0644, NULL), 0);
 	other = get(&f, "path:tree");
-	assert_string_equal(other->notes, "the vmlinux beside the image is of another build and was not used");
+	assert_string_equal(other->notes,
+			    "the vmlinux beside the image is of another build and was not used");
 	assert_true(other->facts.has_sched_ext);
 }
 
@@ -193,7 +200,9 @@ static void what_is_no_kernel_is_refused_by_name(void **state)
 	gone = kt_fmt("there is no kernel at '%s/gone': No such file or directory", f.dir);
 	assert_refused(&f, "path:gone", ENOENT, KT_E_KERNEL, gone);
 	unlink(f.image);
-	none = kt_fmt("no kernel image in '%s' (arch/x86/boot/bzImage, bzImage, vmlinuz, vmlinuz-*)", f.dir);
+	none = kt_fmt(
+		"no kernel image in '%s' (arch/x86/boot/bzImage, bzImage, vmlinuz, vmlinuz-*)",
+		f.dir);
 	assert_refused(&f, "path:.", ENOENT, KT_E_KERNEL, none);
 	write_text(f.dir, "vmlinuz-1", "");
 	write_text(f.dir, "vmlinuz-2", "");
@@ -222,11 +231,14 @@ static void a_key_is_found_by_itself_and_by_a_unique_prefix(void **state)
 	assert_string_equal(by_prefix->key, b->key);
 	assert_int_equal(kc_get("7.2.0-", &f.opts, &k, &e), -EINVAL);
 	assert_int_equal(e.kind, KT_E_KERNEL);
-	assert_true(kt_starts_with(unit_err_text(&e), "several kernels in the cache have a key that begins with '7.2.0-': "));
+	assert_true(kt_starts_with(
+		unit_err_text(&e),
+		"several kernels in the cache have a key that begins with '7.2.0-': "));
 	assert_non_null(strstr(unit_err_text(&e), a->key));
 	assert_non_null(strstr(unit_err_text(&e), b->key));
-	assert_refused(&f, "7.9-none", ENOENT, KT_E_KERNEL,
-		       "no kernel in the cache has a key that begins with '7.9-none'; 'ktstr-make kernel list' shows them");
+	assert_refused(
+		&f, "7.9-none", ENOENT, KT_E_KERNEL,
+		"no kernel in the cache has a key that begins with '7.9-none'; 'ktstr-make kernel list' shows them");
 }
 
 static char *seen_key, *seen_why;
@@ -323,7 +335,8 @@ static void damaged_entries_are_named_moved_away_and_made_anew(void **state)
 		if (damages[i].after)
 			assert_string_equal(seen_why, want);
 		assert_int_equal(kc_get(k->key, &f.opts, &none, &e), -EBADMSG);
-		by_key = kt_fmt("the cached kernel %s is damaged (%s); get it again by its source", k->key, seen_why);
+		by_key = kt_fmt("the cached kernel %s is damaged (%s); get it again by its source",
+				k->key, seen_why);
 		assert_string_equal(unit_err_text(&e), by_key);
 		kt_log_set_hook(on_log, NULL);
 		again = get(&f, "path:bzImage");
@@ -413,7 +426,8 @@ static void work_of_the_dead_is_removed_and_of_the_living_is_not(void **state)
 	pid = fork();
 	assert_true(pid >= 0);
 	if (!pid) {
-		if (kc_work_begin(f.cache, "7.0-alive", NULL, &alive, NULL) < 0 || write(ready[1], "x", 1) != 1)
+		if (kc_work_begin(f.cache, "7.0-alive", NULL, &alive, NULL) < 0 ||
+		    write(ready[1], "x", 1) != 1)
 			_exit(1);
 		pause();
 		_exit(1);
@@ -453,11 +467,13 @@ static void an_old_kernel_is_taken_with_a_note(void **state)
 
 		kt_buf_adds(&payload, "not compressed in any way");
 		image_wrap("6.1.0-t", &payload, &image);
-		assert_int_equal(kt_file_write_atomic(f.image, image.data, image.len, 0644, NULL), 0);
+		assert_int_equal(kt_file_write_atomic(f.image, image.data, image.len, 0644, NULL),
+				 0);
 	}
 	c = get(&f, "path:bzImage");
 	assert_null(c->vmlinux);
-	assert_non_null(strstr(c->notes, "is compressed in a way that is not known here (no known magic number)"));
+	assert_non_null(strstr(
+		c->notes, "is compressed in a way that is not known here (no known magic number)"));
 }
 
 int main(void)

@@ -14,16 +14,21 @@
 enum { WRITERS = 8 };
 
 static char image_url[] = "http://127.0.0.1/a.deb", config_url[] = "http://127.0.0.1/b.deb";
-static char sum_a[] = SUM_A, sum_b[] = SUM_B, package[] = "linux-binary-1", version_1[] = "1.0-1", version_2[] = "2.0-1";
+static char sum_a[] = SUM_A, sum_b[] = SUM_B, package[] = "linux-binary-1", version_1[] = "1.0-1",
+	    version_2[] = "2.0-1";
 static char key_1[] = "1.0-1-x86_64-d0", key_2[] = "2.0-1-x86_64-d1";
 
 static const struct kc_pick first = {
-	.key = key_1, .package = package, .version = version_1,
+	.key = key_1,
+	.package = package,
+	.version = version_1,
 	.image = { .url = image_url, .sha256 = sum_a, .bytes = 123456789012 },
 	.config = { .url = config_url, .sha256 = sum_b, .bytes = 5 },
 };
 static const struct kc_pick second = {
-	.key = key_2, .package = package, .version = version_2,
+	.key = key_2,
+	.package = package,
+	.version = version_2,
 	.image = { .url = image_url, .sha256 = sum_b, .bytes = 7 },
 };
 
@@ -34,7 +39,7 @@ struct fixture {
 static struct fixture fresh(void **state)
 {
 	static int nr;
-	struct fixture f;
+	struct fixture f = { 0 };
 
 	nr++;
 	(void)kt_snprintf(f.project, sizeof(f.project), "%s/p%d", (char *)*state, nr);
@@ -68,11 +73,14 @@ static void pins_are_sorted_and_one_changes_alone(void **state)
 		"{\n  \"schema_version\": 1,\n  \"kernels\": [\n"
 		"    {\n      \"spec\": \"debian:a/cloud\",\n      \"key\": \"2.0-1-x86_64-d1\",\n"
 		"      \"package\": \"linux-binary-1\",\n      \"version\": \"2.0-1\",\n"
-		"      \"url\": \"http://127.0.0.1/a.deb\",\n      \"sha256\": \"" SUM_B "\",\n      \"size\": 7\n    },\n"
+		"      \"url\": \"http://127.0.0.1/a.deb\",\n      \"sha256\": \"" SUM_B
+		"\",\n      \"size\": 7\n    },\n"
 		"    {\n      \"spec\": \"debian:b/cloud\",\n      \"key\": \"1.0-1-x86_64-d0\",\n"
 		"      \"package\": \"linux-binary-1\",\n      \"version\": \"1.0-1\",\n"
-		"      \"url\": \"http://127.0.0.1/a.deb\",\n      \"sha256\": \"" SUM_A "\",\n      \"size\": 123456789012,\n"
-		"      \"config_url\": \"http://127.0.0.1/b.deb\",\n      \"config_sha256\": \"" SUM_B "\",\n"
+		"      \"url\": \"http://127.0.0.1/a.deb\",\n      \"sha256\": \"" SUM_A
+		"\",\n      \"size\": 123456789012,\n"
+		"      \"config_url\": \"http://127.0.0.1/b.deb\",\n      \"config_sha256\": \"" SUM_B
+		"\",\n"
 		"      \"config_size\": 5\n    }\n  ]\n}\n";
 	struct fixture f = fresh(state);
 	kt_auto(buf) struct kt_buf text = { 0 };
@@ -116,7 +124,9 @@ static void writers_at_once_lose_nothing(void **state)
 
 static void broken_locks_are_refused_with_the_reason(void **state)
 {
-#define GOOD "\"key\":\"k\",\"package\":\"p\",\"version\":\"1\",\"url\":\"u\",\"size\":1,\"sha256\":\"" SUM_A "\""
+#define GOOD \
+	"\"key\":\"k\",\"package\":\"p\",\"version\":\"1\",\"url\":\"u\",\"size\":1,\"sha256\":\"" SUM_A \
+	"\""
 	static const struct {
 		const char *text, *why;
 	} rows[] = {
@@ -129,16 +139,19 @@ static void broken_locks_are_refused_with_the_reason(void **state)
 		{ "{\"schema_version\":1,\"kernels\":[{}]}", "a kernel without \"spec\"" },
 		{ "{\"schema_version\":1,\"kernels\":[{\"spec\":\"s\"}]}",
 		  "the entry of 's' lacks something or has a wrong value" },
-		{ "{\"schema_version\":1,\"kernels\":[{\"spec\":\"s\"," GOOD ",\"key\":7}]}", NULL }, /* the first counts */
+		{ "{\"schema_version\":1,\"kernels\":[{\"spec\":\"s\"," GOOD ",\"key\":7}]}",
+		  NULL }, /* the first counts */
 		{ "{\"schema_version\":1,\"kernels\":[{\"spec\":\"s\",\"key\":\"../x\"," GOOD "}]}",
 		  "the entry of 's' lacks something or has a wrong value" },
-		{ "{\"schema_version\":1,\"kernels\":[{\"spec\":\"s\",\"sha256\":\"12\"," GOOD "}]}",
+		{ "{\"schema_version\":1,\"kernels\":[{\"spec\":\"s\",\"sha256\":\"12\"," GOOD
+		  "}]}",
 		  "the entry of 's' lacks something or has a wrong value" },
 		{ "{\"schema_version\":1,\"kernels\":[{\"spec\":\"s\",\"size\":-1," GOOD "}]}",
 		  "the entry of 's' lacks something or has a wrong value" },
 		{ "{\"schema_version\":1,\"kernels\":[{\"spec\":\"s\",\"size\":1e300," GOOD "}]}",
 		  "the entry of 's' lacks something or has a wrong value" },
-		{ "{\"schema_version\":1,\"kernels\":[{\"spec\":\"s\",\"config_url\":\"u\"," GOOD "}]}",
+		{ "{\"schema_version\":1,\"kernels\":[{\"spec\":\"s\",\"config_url\":\"u\"," GOOD
+		  "}]}",
 		  "the entry of 's' lacks something or has a wrong value" },
 	};
 #undef GOOD
@@ -151,7 +164,9 @@ static void broken_locks_are_refused_with_the_reason(void **state)
 		struct kt_err e = { 0 };
 		int r;
 
-		assert_int_equal(kt_file_write_atomic(f.lock, rows[i].text, strlen(rows[i].text), 0644, NULL), 0);
+		assert_int_equal(kt_file_write_atomic(f.lock, rows[i].text, strlen(rows[i].text),
+						      0644, NULL),
+				 0);
 		r = kc_pin_get(f.project, "s", &p, &e);
 		if (!rows[i].why) {
 			assert_int_equal(r, 0);

@@ -11,11 +11,15 @@
 
 static void add(struct kt_buf *b, const char *name, const char *version, const char *depends)
 {
-	kt_buf_addf(b, "Package: %s\nVersion: %s\nDepends: %s\nFilename: pool/%s.deb\nSize: 77\nSHA256: " SUM "\n\n", name,
-		    version, depends, name);
+	kt_buf_addf(
+		b,
+		"Package: %s\nVersion: %s\nDepends: %s\nFilename: pool/%s.deb\nSize: 77\nSHA256: " SUM
+		"\n\n",
+		name, version, depends, name);
 }
 
-static int newest(void **state, const struct kt_buf *list, const char *filter, struct kc_pick *ret, struct kt_err *e)
+static int newest(void **state, const struct kt_buf *list, const char *filter, struct kc_pick *ret,
+		  struct kt_err *e)
 {
 	kt_auto(mem) char *path = kt_fmt("%s/Packages", (char *)*state);
 	kt_auto(buf) struct kt_buf packed = { 0 };
@@ -24,7 +28,8 @@ static int newest(void **state, const struct kt_buf *list, const char *filter, s
 		assert_true(image_compress(filter, list, &packed));
 	else
 		kt_buf_add(&packed, list->data, list->len);
-	assert_int_equal(kt_file_write_atomic(path, kt_buf_str(&packed), packed.len, 0644, NULL), 0);
+	assert_int_equal(kt_file_write_atomic(path, kt_buf_str(&packed), packed.len, 0644, NULL),
+			 0);
 	return kc_packages_newest_cloud(path, "http://127.0.0.1/debian", ret, e);
 }
 
@@ -35,7 +40,8 @@ static void the_split_image_package_wins_with_its_base_for_the_config(void **sta
 	struct kt_err e = { 0 };
 
 	add(&b, "linux-binary-7.2.9+deb13-cloud-amd64", "7.2.9-1", "");
-	add(&b, "linux-image-7.2.12+deb13-cloud-amd64", "7.2.12-1", "linux-binary-7.2.12+deb13-cloud-amd64 (= 7.2.12-1)");
+	add(&b, "linux-image-7.2.12+deb13-cloud-amd64", "7.2.12-1",
+	    "linux-binary-7.2.12+deb13-cloud-amd64 (= 7.2.12-1)");
 	add(&b, "linux-base-7.2.12+deb13-cloud-amd64", "7.2.12-2", "");
 	add(&b, "linux-base-7.2.12+deb13-cloud-amd64", "7.2.12-1", "");
 	add(&b, "linux-binary-7.2.12+deb13-cloud-amd64", "7.2.12-1", "");
@@ -48,10 +54,13 @@ static void the_split_image_package_wins_with_its_base_for_the_config(void **sta
 	assert_int_equal(newest(state, &b, "xz", &p, &e), 0);
 	assert_string_equal(p.package, "linux-binary-7.2.12+deb13-cloud-amd64");
 	assert_string_equal(p.version, "7.2.12-1");
-	assert_string_equal(p.image.url, "http://127.0.0.1/debian/pool/linux-binary-7.2.12+deb13-cloud-amd64.deb");
+	assert_string_equal(
+		p.image.url,
+		"http://127.0.0.1/debian/pool/linux-binary-7.2.12+deb13-cloud-amd64.deb");
 	assert_string_equal(p.image.sha256, SUM);
 	assert_int_equal(p.image.bytes, 77);
-	assert_string_equal(p.config.url, "http://127.0.0.1/debian/pool/linux-base-7.2.12+deb13-cloud-amd64.deb");
+	assert_string_equal(p.config.url,
+			    "http://127.0.0.1/debian/pool/linux-base-7.2.12+deb13-cloud-amd64.deb");
 	assert_true(kt_starts_with(p.key, "7.2.12-1-x86_64-d"));
 	assert_true(kc_is_key(p.key));
 }
@@ -65,8 +74,10 @@ static void on_older_suites_linux_image_is_the_image(void **state)
 		kt_auto(buf) struct kt_buf b = { 0 };
 		struct kt_err e = { 0 };
 
-		add(&b, "linux-image-6.12.9+bpo-cloud-amd64", "6.12.9-1~bpo12+1", "kmod, linux-base (>= 4.3~)");
-		add(&b, "linux-image-6.12.95+deb12-cloud-amd64", "6.12.95-1~bpo12+1", "kmod, linux-base (>= 4.3~)");
+		add(&b, "linux-image-6.12.9+bpo-cloud-amd64", "6.12.9-1~bpo12+1",
+		    "kmod, linux-base (>= 4.3~)");
+		add(&b, "linux-image-6.12.95+deb12-cloud-amd64", "6.12.95-1~bpo12+1",
+		    "kmod, linux-base (>= 4.3~)");
 		/* The last stanza of a file may lack its empty line. */
 		b.len--;
 		assert_int_equal(newest(state, &b, filters[i], &p, &e), 0);
@@ -81,12 +92,14 @@ static void a_suite_without_one_says_what_was_looked_for(void **state)
 	kt_auto(buf) struct kt_buf b = { 0 };
 	struct kt_err e = { 0 };
 
-	add(&b, "linux-image-7.3.4+deb13-cloud-amd64", "7.3.4-1", "linux-binary-7.3.4+deb13-cloud-amd64");
+	add(&b, "linux-image-7.3.4+deb13-cloud-amd64", "7.3.4-1",
+	    "linux-binary-7.3.4+deb13-cloud-amd64");
 	add(&b, "bash", "5.2-1", "libc6");
 	assert_int_equal(newest(state, &b, "xz", &p, &e), -ENOENT);
 	assert_int_equal(e.kind, KT_E_KERNEL);
-	assert_string_equal(unit_err_text(&e),
-			    "no package linux-binary-*-cloud-amd64 or linux-image-*-cloud-amd64 in it");
+	assert_string_equal(
+		unit_err_text(&e),
+		"no package linux-binary-*-cloud-amd64 or linux-image-*-cloud-amd64 in it");
 }
 
 static void stanzas_that_lack_something_or_lie_are_passed_over(void **state)
@@ -96,13 +109,25 @@ static void stanzas_that_lack_something_or_lie_are_passed_over(void **state)
 	struct kt_err e = { 0 };
 
 	add(&b, "linux-binary-7.0.1-cloud-amd64", "7.0.1-1", "");
-	kt_buf_adds(&b, "Package: linux-binary-7.0.2-cloud-amd64\nVersion: 7.0.2-1\nFilename: ../../etc/x.deb\nSize: 7\nSHA256: " SUM
-			"\n\n");
-	kt_buf_adds(&b, "Package: linux-binary-7.0.3-cloud-amd64\nVersion: 7.0.3-1\nFilename: pool/x.deb\nSize: -7\nSHA256: " SUM
-			"\n\n");
-	kt_buf_adds(&b, "Package: linux-binary-7.0.4-cloud-amd64\nVersion: 7.0.4-1\nFilename: pool/x.deb\nSize: 7\nSHA256: 12\n\n");
-	kt_buf_adds(&b, "Package: linux-binary-7.0.5-cloud-amd64\nFilename: pool/x.deb\nSize: 7\nSHA256: " SUM "\n\n");
-	kt_buf_adds(&b, "Package: linux-binary-7.0.6-cloud-amd64\nVersion: 7.0.6-1\nSize: 7\nSHA256: " SUM "\nDescription: ");
+	kt_buf_adds(
+		&b,
+		"Package: linux-binary-7.0.2-cloud-amd64\nVersion: 7.0.2-1\nFilename: ../../etc/x.deb\nSize: 7\nSHA256: " SUM
+		"\n\n");
+	kt_buf_adds(
+		&b,
+		"Package: linux-binary-7.0.3-cloud-amd64\nVersion: 7.0.3-1\nFilename: pool/x.deb\nSize: -7\nSHA256: " SUM
+		"\n\n");
+	kt_buf_adds(
+		&b,
+		"Package: linux-binary-7.0.4-cloud-amd64\nVersion: 7.0.4-1\nFilename: pool/x.deb\nSize: 7\nSHA256: 12\n\n");
+	kt_buf_adds(
+		&b,
+		"Package: linux-binary-7.0.5-cloud-amd64\nFilename: pool/x.deb\nSize: 7\nSHA256: " SUM
+		"\n\n");
+	kt_buf_adds(
+		&b,
+		"Package: linux-binary-7.0.6-cloud-amd64\nVersion: 7.0.6-1\nSize: 7\nSHA256: " SUM
+		"\nDescription: ");
 	for (int i = 0; i < 300 * 1024; i++)
 		kt_buf_addc(&b, 'x'); /* a line longer than any buffer */
 	kt_buf_adds(&b, "\n\n\n\n");

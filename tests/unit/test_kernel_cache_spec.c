@@ -17,7 +17,8 @@ static void known_forms_are_told_apart_with_their_argument(void **state)
 		{ "debian:trixie-backports/cloud", KC_FORM_DEBIAN_CLOUD, "trixie-backports" },
 		{ "path:../linux", KC_FORM_PATH, "../linux" },
 		{ "path:/boot/vmlinuz.tar", KC_FORM_PATH, "/boot/vmlinuz.tar" },
-		{ "7.2.12-1~bpo13+1-x86_64-dbc2e502b45d8", KC_FORM_KEY, "7.2.12-1~bpo13+1-x86_64-dbc2e502b45d8" },
+		{ "7.2.12-1~bpo13+1-x86_64-dbc2e502b45d8", KC_FORM_KEY,
+		  "7.2.12-1~bpo13+1-x86_64-dbc2e502b45d8" },
 		{ "7.2.12-1", KC_FORM_KEY, "7.2.12-1" },
 	};
 
@@ -39,10 +40,14 @@ static void forms_of_the_future_are_named_as_not_supported_yet(void **state)
 		{ "6.12", "kernel source '6.12' (a kernel version) is not supported yet" },
 		{ "6.12.40", "kernel source '6.12.40' (a kernel version) is not supported yet" },
 		{ "7.3-rc2", "kernel source '7.3-rc2' (a kernel version) is not supported yet" },
-		{ "6.12..6.16", "kernel source '6.12..6.16' (a range of kernel versions) is not supported yet" },
-		{ "git+file:///x#v6.12", "kernel source 'git+file:///x#v6.12' (git+URL#REF) is not supported yet" },
-		{ "http://127.0.0.1/x", "kernel source 'http://127.0.0.1/x' (a tarball) is not supported yet" },
-		{ "linux-6.12.tar.xz", "kernel source 'linux-6.12.tar.xz' (a tarball) is not supported yet" },
+		{ "6.12..6.16",
+		  "kernel source '6.12..6.16' (a range of kernel versions) is not supported yet" },
+		{ "git+file:///x#v6.12",
+		  "kernel source 'git+file:///x#v6.12' (git+URL#REF) is not supported yet" },
+		{ "http://127.0.0.1/x",
+		  "kernel source 'http://127.0.0.1/x' (a tarball) is not supported yet" },
+		{ "linux-6.12.tar.xz",
+		  "kernel source 'linux-6.12.tar.xz' (a tarball) is not supported yet" },
 		{ "debian:bookworm/linux-source-6.12",
 		  "kernel source 'debian:bookworm/linux-source-6.12' (debian:SUITE/linux-source-VERSION) is not supported yet" },
 	};
@@ -60,8 +65,18 @@ static void forms_of_the_future_are_named_as_not_supported_yet(void **state)
 static void anything_else_is_answered_with_the_known_forms(void **state)
 {
 	static const char *const rows[] = {
-		"", "bogus", "debian:/cloud", "debian:sid", "debian:sid/x", "debian:a/b/cloud", "debian:../cloud",
-		"debian:a b/cloud", "path:", "7.2.12/../x", "-6.12", "7.2.12 ",
+		"",
+		"bogus",
+		"debian:/cloud",
+		"debian:sid",
+		"debian:sid/x",
+		"debian:a/b/cloud",
+		"debian:../cloud",
+		"debian:a b/cloud",
+		"path:",
+		"7.2.12/../x",
+		"-6.12",
+		"7.2.12 ",
 	};
 
 	(void)state;
@@ -69,9 +84,10 @@ static void anything_else_is_answered_with_the_known_forms(void **state)
 		struct kt_err e = { 0 };
 		char want[256];
 
-		(void)kt_snprintf(want, sizeof(want),
-				  "unknown kernel source '%s'; known are: debian:SUITE/cloud, path:DIR-or-image, a cache key",
-				  rows[i]);
+		(void)kt_snprintf(
+			want, sizeof(want),
+			"unknown kernel source '%s'; known are: debian:SUITE/cloud, path:DIR-or-image, a cache key",
+			rows[i]);
 		assert_int_equal(kc_spec_check(rows[i], &e), -EINVAL);
 		assert_int_equal(e.kind, KT_E_CONFIG);
 		assert_string_equal(unit_err_text(&e), want);
