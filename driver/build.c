@@ -11,7 +11,13 @@
 #include "base/proc.h"
 #include "driver/run.h"
 
-enum { TAIL_BYTES = 4096, TAIL_LINES = 12, READ_BYTES = 16 << 10, REDRAW_MS = 200, ERROR_TAIL_BYTES = 600 };
+enum {
+	TAIL_BYTES = 4096,
+	TAIL_LINES = 12,
+	READ_BYTES = 16 << 10,
+	REDRAW_MS = 200,
+	ERROR_TAIL_BYTES = 600
+};
 
 /* The command while it runs: its output goes on, and the last of it is kept. */
 struct build {
@@ -31,7 +37,8 @@ static int make_env(const struct drv_build_opts *o, struct kt_strv *ret)
 	const char *vmlinux = k->vmlinux ? k->vmlinux : "";
 
 	/* vmlinux carries the kernel's BTF: both names are the same file. */
-	if (kt_strv_addf(ret, "KTSTR_VMLINUX=%s", vmlinux) < 0 || kt_strv_addf(ret, "KTSTR_BTF=%s", vmlinux) < 0 ||
+	if (kt_strv_addf(ret, "KTSTR_VMLINUX=%s", vmlinux) < 0 ||
+	    kt_strv_addf(ret, "KTSTR_BTF=%s", vmlinux) < 0 ||
 	    kt_strv_addf(ret, "KTSTR_OUT=%s", o->build_dir) < 0 ||
 	    kt_strv_addf(ret, "KTSTR_KERNEL_RELEASE=%s", k->release) < 0)
 		return -ENOMEM;
@@ -123,7 +130,10 @@ static int follow(struct build *b, struct kt_proc_end *ret, struct kt_err *e)
 			kt_proc_signal(&b->proc, b->interrupted || stops > 1 ? SIGKILL : SIGTERM);
 			b->interrupted = true;
 		}
-		/* All writers are gone but the process is not: nothing more to read, and poll would not sleep. */
+		/*
+		 * All writers are gone but the process is not: nothing more to read, and poll would
+		 * not sleep.
+		 */
 		if ((p[1].revents & POLLHUP) && !(p[1].revents & POLLIN))
 			return kt_proc_wait(&b->proc, b->interrupted ? 5000 : -1, ret, e);
 		if (p[0].revents) {
@@ -166,12 +176,14 @@ static int fail_build(const struct build *b, const struct kt_proc_end *end, stru
 
 	kt_proc_end_format(&how, end);
 	add_tail(&tail, &b->tail);
-	return kt_fail(e, KT_E_BUILD, EINVAL, "the build command of scheduler '%s' for kernel %s %s: %s%s",
-		       b->o->scheduler->name, b->o->kernel->release, kt_buf_str(&how), b->o->scheduler->build,
-		       kt_buf_str(&tail));
+	return kt_fail(e, KT_E_BUILD, EINVAL,
+		       "the build command of scheduler '%s' for kernel %s %s: %s%s",
+		       b->o->scheduler->name, b->o->kernel->release, kt_buf_str(&how),
+		       b->o->scheduler->build, kt_buf_str(&tail));
 }
 
-int drv_build(struct drv_run *r, const struct drv_build_opts *o, struct drv_signals *signals, struct kt_err *e)
+int drv_build(struct drv_run *r, const struct drv_build_opts *o, struct drv_signals *signals,
+	      struct kt_err *e)
 {
 	struct build b = {
 		.run = r,
@@ -191,7 +203,8 @@ int drv_build(struct drv_run *r, const struct drv_build_opts *o, struct drv_sign
 		ret = follow(&b, &end, e);
 	drv_term_clear(&r->ctx->term);
 	if (ret == 0 && b.interrupted)
-		ret = kt_fail(e, KT_E_INTR, EINTR, "interrupted while building scheduler '%s'", o->scheduler->name);
+		ret = kt_fail(e, KT_E_INTR, EINTR, "interrupted while building scheduler '%s'",
+			      o->scheduler->name);
 	else if (ret == 0 && (end.signalled || end.code != 0))
 		ret = fail_build(&b, &end, e);
 	kt_proc_kill(&b.proc);

@@ -64,15 +64,16 @@ static void add_second_words(struct kt_buf *b, const char *first, size_t len)
 struct dialect {
 	const char *head;
 	const char *locals;
-	const char *words;       /* the words typed so far, without the program's name */
+	const char *words; /* the words typed so far, without the program's name */
 	const char *directories; /* offer directories, and be done */
 	const char *tail;
 };
 
 static const struct dialect bash = {
 	.head = "# bash completion of ktstr-make: source <(ktstr-make completions bash)\n",
-	.locals = "\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} cmd=\"\" list=\"\" w\n"
-		  "\tCOMPREPLY=()\n",
+	.locals =
+		"\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} cmd=\"\" list=\"\" w\n"
+		"\tCOMPREPLY=()\n",
 	.words = "\"${COMP_WORDS[@]:1:COMP_CWORD-1}\"",
 	.directories = "mapfile -t COMPREPLY < <(compgen -d -- \"$cur\"); return",
 	.tail = "\tmapfile -t COMPREPLY < <(compgen -W \"$list\" -- \"$cur\")\n}\n"
@@ -96,7 +97,10 @@ static void add_option_names(struct kt_buf *b, const struct drv_option *rows, si
 	}
 }
 
-/* A case arm for each option that takes a value: what to offer after it. @command is quoted, or "*". */
+/*
+ * A case arm for each option that takes a value: what to offer after it. @command is quoted, or
+ * "*".
+ */
 static void add_value_arms(struct kt_buf *b, const struct dialect *d, const char *command,
 			   const struct drv_option *rows, size_t nr)
 {
@@ -163,15 +167,18 @@ static void add_group_arms(struct kt_buf *b)
 
 static void add_script(struct kt_buf *b, const struct dialect *d)
 {
-	kt_buf_addf(b, "%s_ktstr_make()\n{\n%s\tfor w in %s; do\n\t\tcase \"$cmd:$w\" in\n\t\t*:-*) ;;\n"
-		       "\t\t:*) cmd=$w ;;\n",
-		    d->head, d->locals, d->words);
+	kt_buf_addf(
+		b,
+		"%s_ktstr_make()\n{\n%s\tfor w in %s; do\n\t\tcase \"$cmd:$w\" in\n\t\t*:-*) ;;\n"
+		"\t\t:*) cmd=$w ;;\n",
+		d->head, d->locals, d->words);
 	for (size_t i = 0; i < drv_nr_commands; i++) {
 		const char *name = drv_commands[i]->name;
 		const char *space = strchr(name, ' ');
 
 		if (space)
-			kt_buf_addf(b, "\t\t%.*s:%s) cmd=\"%s\" ;;\n", (int)(space - name), name, space + 1, name);
+			kt_buf_addf(b, "\t\t%.*s:%s) cmd=\"%s\" ;;\n", (int)(space - name), name,
+				    space + 1, name);
 	}
 	kt_buf_adds(b, "\t\tesac\n\tdone\n\tcase \"$cmd\":\"$prev\" in\n");
 	for (size_t i = 0; i < drv_nr_commands; i++) {
@@ -213,7 +220,8 @@ static void fish_quote(struct kt_buf *b, const char *s)
 	kt_buf_addc(b, '\'');
 }
 
-static void fish_options(struct kt_buf *b, const char *condition, const struct drv_option *rows, size_t nr)
+static void fish_options(struct kt_buf *b, const char *condition, const struct drv_option *rows,
+			 size_t nr)
 {
 	for (size_t i = 0; i < nr; i++) {
 		const struct drv_option *o = &rows[i];
@@ -244,12 +252,16 @@ static void fish_command(struct kt_buf *b, const struct drv_command *c)
 	kt_auto(buf) struct kt_buf seen = { 0 };
 
 	if (c->name[len]) {
-		kt_buf_addf(b, "complete -c ktstr-make -n '__fish_seen_subcommand_from %.*s' -a %s -d ", (int)len,
-			    c->name, c->name + len + 1);
-		kt_buf_addf(&seen, " -n '__fish_seen_subcommand_from %.*s; and __fish_seen_subcommand_from %s'",
-			    (int)len, c->name, c->name + len + 1);
+		kt_buf_addf(
+			b, "complete -c ktstr-make -n '__fish_seen_subcommand_from %.*s' -a %s -d ",
+			(int)len, c->name, c->name + len + 1);
+		kt_buf_addf(
+			&seen,
+			" -n '__fish_seen_subcommand_from %.*s; and __fish_seen_subcommand_from %s'",
+			(int)len, c->name, c->name + len + 1);
 	} else {
-		kt_buf_addf(b, "complete -c ktstr-make -n __fish_use_subcommand -a %s -d ", c->name);
+		kt_buf_addf(b, "complete -c ktstr-make -n __fish_use_subcommand -a %s -d ",
+			    c->name);
 		kt_buf_addf(&seen, " -n '__fish_seen_subcommand_from %s'", c->name);
 	}
 	fish_quote(b, c->summary);
@@ -274,7 +286,8 @@ static void fish_script(struct kt_buf *b)
 		size_t len = strcspn(name, " ");
 
 		if (name[len] && (i == 0 || strncmp(drv_commands[i - 1]->name, name, len + 1) != 0))
-			kt_buf_addf(b, "complete -c ktstr-make -n __fish_use_subcommand -a %.*s\n", (int)len, name);
+			kt_buf_addf(b, "complete -c ktstr-make -n __fish_use_subcommand -a %.*s\n",
+				    (int)len, name);
 		fish_command(b, drv_commands[i]);
 	}
 }
@@ -305,8 +318,8 @@ static int completions_run(struct drv_ctx *ctx, struct kt_err *e)
 		fputs(kt_buf_str(&b), stdout);
 		return 0;
 	}
-	return kt_fail(e, KT_E_USAGE, EINVAL, "no completions for '%s': there are bash, zsh and fish",
-		       ctx->operands[0]);
+	return kt_fail(e, KT_E_USAGE, EINVAL,
+		       "no completions for '%s': there are bash, zsh and fish", ctx->operands[0]);
 }
 
 const struct drv_command drv_cmd_completions = {

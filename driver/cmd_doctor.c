@@ -43,15 +43,16 @@ static void add_block(struct kt_buf *b, const char *text)
 	}
 }
 
-static void render_text(const struct drv_ctx *ctx, const struct drv_check_result *results, bool can_run,
-			struct kt_buf *b)
+static void render_text(const struct drv_ctx *ctx, const struct drv_check_result *results,
+			bool can_run, struct kt_buf *b)
 {
 	const char *plain = drv_term_style(&ctx->term, stdout, DRV_PLAIN);
 
 	for (size_t i = 0; i < drv_nr_checks; i++) {
 		const struct drv_check_result *r = &results[i];
 
-		kt_buf_addf(b, "%s%-4s%s  ", drv_term_style(&ctx->term, stdout, healths[r->health].style),
+		kt_buf_addf(b, "%s%-4s%s  ",
+			    drv_term_style(&ctx->term, stdout, healths[r->health].style),
 			    healths[r->health].word, plain);
 		drv_add_padded(b, drv_checks[i].name, NAME_COLUMNS);
 		kt_buf_addc(b, ' ');
@@ -62,11 +63,12 @@ static void render_text(const struct drv_ctx *ctx, const struct drv_check_result
 		}
 		kt_buf_addc(b, '\n');
 	}
-	kt_buf_adds(b, can_run ? "tests can run here\n" : "tests cannot run here: see 'fail' above\n");
+	kt_buf_adds(b,
+		    can_run ? "tests can run here\n" : "tests cannot run here: see 'fail' above\n");
 }
 
-static void render_json(const struct drv_check_result *results, bool can_run, const struct drv_doctor *d,
-			struct kt_buf *b)
+static void render_json(const struct drv_check_result *results, bool can_run,
+			const struct drv_doctor *d, struct kt_buf *b)
 {
 	struct kt_json j;
 

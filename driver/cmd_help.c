@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* help: --help of the program and of each command, and the generated pages of docs/, all from the tables. */
+/* help: texts of --help and the generated pages of docs/, all from the tables. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -49,14 +49,16 @@ static void add_option(struct kt_buf *b, const struct drv_option *o)
 	kt_buf_adds(b, "  ");
 	kt_buf_adds(&help, o->help);
 	for (size_t i = 0; o->choices && o->choices[i]; i++)
-		kt_buf_addf(&help, "%s%s%s", i ? "|" : " (", o->choices[i], o->choices[i + 1] ? "" : ")");
+		kt_buf_addf(&help, "%s%s%s", i ? "|" : " (", o->choices[i],
+			    o->choices[i + 1] ? "" : ")");
 	if (o->kind == DRV_OPT_STRINGS)
 		kt_buf_adds(&help, " (repeatable)");
 	add_wrapped(b, kt_buf_str(&help), HELP_COLUMN);
 	kt_buf_addc(b, '\n');
 }
 
-static void add_options(struct kt_buf *b, const char *title, const struct drv_option *rows, size_t nr)
+static void add_options(struct kt_buf *b, const char *title, const struct drv_option *rows,
+			size_t nr)
 {
 	if (!nr)
 		return;
@@ -81,8 +83,10 @@ static void program_help(struct kt_buf *b)
 		add_wrapped(b, drv_exit_rows[i].meaning, 7);
 		kt_buf_addc(b, '\n');
 	}
-	kt_buf_adds(b, "\n'ktstr-make COMMAND --help' tells more of a command. Start with 'ktstr-make init' and "
-		       "'ktstr-make test'.\n");
+	kt_buf_adds(
+		b,
+		"\n'ktstr-make COMMAND --help' tells more of a command. Start with 'ktstr-make init' and "
+		"'ktstr-make test'.\n");
 }
 
 void drv_help_text(struct kt_buf *b, const struct drv_command *c)
@@ -91,8 +95,8 @@ void drv_help_text(struct kt_buf *b, const struct drv_command *c)
 		program_help(b);
 		return;
 	}
-	kt_buf_addf(b, "ktstr-make %s: %s\n\nUsage: ktstr-make %s [OPTIONS]%s%s\n", c->name, c->summary, c->name,
-		    c->operands ? " " : "", c->operands ? c->operands : "");
+	kt_buf_addf(b, "ktstr-make %s: %s\n\nUsage: ktstr-make %s [OPTIONS]%s%s\n", c->name,
+		    c->summary, c->name, c->operands ? " " : "", c->operands ? c->operands : "");
 	if (c->help) {
 		kt_buf_addc(b, '\n');
 		add_wrapped(b, c->help, 0);
@@ -112,8 +116,8 @@ struct help_opts {
 };
 
 static const struct drv_option options[] = {
-	{ "markdown", 0, DRV_OPT_CHOICE, "PAGE", "write a page of docs/ instead", pages, DRV_COMPLETE_NONE,
-	  offsetof(struct help_opts, markdown) },
+	{ "markdown", 0, DRV_OPT_CHOICE, "PAGE", "write a page of docs/ instead", pages,
+	  DRV_COMPLETE_NONE, offsetof(struct help_opts, markdown) },
 };
 
 static int help_run(struct drv_ctx *ctx, struct kt_err *e)

@@ -34,14 +34,16 @@ static int init_run(struct drv_ctx *ctx, struct kt_err *e)
 	/* O_EXCL, so that a file that appears meanwhile is not lost either. */
 	fd = open(file_name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (fd < 0 && errno == EEXIST)
-		return kt_fail(e, KT_E_USAGE, EEXIST, "%s/%s exists already: nothing was written", cwd, file_name);
+		return kt_fail(e, KT_E_USAGE, EEXIST, "%s/%s exists already: nothing was written",
+			       cwd, file_name);
 	if (fd < 0)
 		return kt_fail(e, KT_E_HOST, errno, "create '%s/%s'", cwd, file_name);
 	r = kt_write_all(fd, cfg_starter_toml, strlen(cfg_starter_toml));
 	if (r == 0 && fsync(fd) < 0)
 		r = -errno;
 	if (r < 0) {
-		(void)unlink(file_name); /* half a project is worse than none; the first error counts */
+		(void)unlink(
+			file_name); /* half a project is worse than none; the first error counts */
 		return kt_fail(e, KT_E_HOST, -r, "write '%s/%s'", cwd, file_name);
 	}
 	tell_of_outer_project();

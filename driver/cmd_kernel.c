@@ -39,12 +39,12 @@ struct fetch_opts {
 static const struct drv_option fetch_options[] = {
 	{ "offline", 0, DRV_OPT_FLAG, NULL, "only look into the cache", NULL, DRV_COMPLETE_NONE,
 	  offsetof(struct fetch_opts, offline) },
-	{ "locked", 0, DRV_OPT_FLAG, NULL, "fail rather than change ktstr.lock", NULL, DRV_COMPLETE_NONE,
-	  offsetof(struct fetch_opts, locked) },
+	{ "locked", 0, DRV_OPT_FLAG, NULL, "fail rather than change ktstr.lock", NULL,
+	  DRV_COMPLETE_NONE, offsetof(struct fetch_opts, locked) },
 };
 
-static int fetch_one(struct drv_ctx *ctx, const char *name, const char *source, const struct cfg_project *p,
-		     struct kt_err *e)
+static int fetch_one(struct drv_ctx *ctx, const char *name, const char *source,
+		     const struct cfg_project *p, struct kt_err *e)
 {
 	const struct fetch_opts *o = ctx->opts;
 	const struct drv_fetch_opts fo = {
@@ -59,7 +59,8 @@ static int fetch_one(struct drv_ctx *ctx, const char *name, const char *source, 
 		return kt_context(e, r, "get kernel '%s'", name);
 	printf("%s  %s  %s\n", k->key, k->release, k->dir);
 	if (k->notes)
-		kt_log(KT_AREA_DRIVER, KT_WARN, "kernel '%s': %s; going on without", name, k->notes);
+		kt_log(KT_AREA_DRIVER, KT_WARN, "kernel '%s': %s; going on without", name,
+		       k->notes);
 	return 0;
 }
 
@@ -72,6 +73,22 @@ static const char *source_of(const struct cfg_project *p, const char *name)
 	return name;
 }
 
+static int fetch_named(struct drv_ctx *ctx, const struct cfg_project *p, struct kt_err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < ctx->nr_operands; i++) {
+		r = kc_spec_check(source_of(p, ctx->operands[i]), e);
+		if (r < 0 && e)
+			e->kind = KT_E_USAGE; /* it came from the command line */
+		if (r < 0)
+			return r;
+	}
+	for (size_t i = 0; r == 0 && i < ctx->nr_operands; i++)
+		r = fetch_one(ctx, ctx->operands[i], source_of(p, ctx->operands[i]), p, e);
+	return r;
+}
+
 static int fetch_run(struct drv_ctx *ctx, struct kt_err *e)
 {
 	kt_auto(cfg_project) struct cfg_project *p = NULL;
@@ -81,24 +98,13 @@ static int fetch_run(struct drv_ctx *ctx, struct kt_err *e)
 	r = find_project(&p, e);
 	if (r < 0)
 		return r;
-	if (!ctx->nr_operands && !p)
-		return kt_fail(e, KT_E_USAGE, EINVAL, "no ktstr.toml here or above, so name a source: "
+	if (ctx->nr_operands)
+		return fetch_named(ctx, p, e);
+	if (!p)
+		return kt_fail(e, KT_E_USAGE, EINVAL,
+			       "no ktstr.toml here or above, so name a source: "
 			       "'ktstr-make kernel fetch debian:trixie-backports/cloud'");
-	if (!ctx->nr_operands && !p->nr_kernels)
-		return kt_fail(e, KT_E_USAGE, EINVAL, "%s names no kernel: add [kernel.default], or name a source here",
-			       p->file);
-	for (size_t i = 0; i < ctx->nr_operands; i++) {
-		const char *source = source_of(p, ctx->operands[i]);
-
-		r = kc_spec_check(source, e);
-		if (r < 0) {
-			e->kind = KT_E_USAGE; /* it came from the command line */
-			return r;
-		}
-	}
-	for (size_t i = 0; r == 0 && i < ctx->nr_operands; i++)
-		r = fetch_one(ctx, ctx->operands[i], source_of(p, ctx->operands[i]), p, e);
-	for (size_t i = 0; r == 0 && !ctx->nr_operands && i < p->nr_kernels; i++)
+	for (size_t i = 0; r == 0 && i < p->nr_kernels; i++)
 		r = fetch_one(ctx, p->kernels[i].name, p->kernels[i].source, p, e);
 	return r;
 }
@@ -124,8 +130,10 @@ struct list_opts {
 };
 
 static const struct drv_option list_options[] = {
-	{ "json", 0, DRV_OPT_FLAG, NULL, "one JSON document", NULL, DRV_COMPLETE_NONE, offsetof(struct list_opts, json) },
-	{ "names", 0, DRV_OPT_FLAG, NULL, "only what --kernel takes: the project's names and the cached keys", NULL,
+	{ "json", 0, DRV_OPT_FLAG, NULL, "one JSON document", NULL, DRV_COMPLETE_NONE,
+	  offsetof(struct list_opts, json) },
+	{ "names", 0, DRV_OPT_FLAG, NULL,
+	  "only what --kernel takes: the project's names and the cached keys", NULL,
 	  DRV_COMPLETE_NONE, offsetof(struct list_opts, names) },
 };
 
@@ -138,12 +146,15 @@ static void on_damaged(void *arg, const char *key, const char *why)
 {
 	struct damaged *d = arg;
 
-	kt_log(KT_AREA_DRIVER, KT_WARN, "cache entry '%s' is damaged: %s; it is made anew when it is needed", key, why);
+	kt_log(KT_AREA_DRIVER, KT_WARN,
+	       "cache entry '%s' is damaged: %s; it is made anew when it is needed", key, why);
 	if (kt_strv_add(&d->lines, key) < 0)
-		kt_log(KT_AREA_DRIVER, KT_WARN, "out of memory; the list of damaged entries is not whole");
+		kt_log(KT_AREA_DRIVER, KT_WARN,
+		       "out of memory; the list of damaged entries is not whole");
 }
 
-static void list_json(const struct kc_list *l, const struct damaged *d, const char *dir, struct kt_buf *b)
+static void list_json(const struct kc_list *l, const struct damaged *d, const char *dir,
+		      struct kt_buf *b)
 {
 	struct kt_json j;
 
@@ -176,21 +187,22 @@ static void list_text(const struct kc_list *l, struct kt_buf *b)
 	size_t key = 3, release = 7, source = 6;
 
 	for (size_t i = 0; i < l->nr; i++) {
-		size_t k = drv_columns(l->v[i]->key), r = drv_columns(l->v[i]->release), s = drv_columns(l->v[i]->spec);
+		size_t k = drv_columns(l->v[i]->key), r = drv_columns(l->v[i]->release),
+		       s = drv_columns(l->v[i]->spec);
 
 		key = k > key ? k : key;
 		release = r > release ? r : release;
 		source = s > source ? s : source;
 	}
-	kt_buf_addf(b, "%-*s  %-*s  %-*s  %9s  LAST USED\n", (int)key, "KEY", (int)release, "RELEASE", (int)source,
-		    "SOURCE", "SIZE");
+	kt_buf_addf(b, "%-*s  %-*s  %-*s  %9s  LAST USED\n", (int)key, "KEY", (int)release,
+		    "RELEASE", (int)source, "SOURCE", "SIZE");
 	for (size_t i = 0; i < l->nr; i++) {
 		const struct kc_entry *k = l->v[i];
 		kt_auto(buf) struct kt_buf size = { 0 };
 
 		kt_format_size(&size, k->bytes);
-		kt_buf_addf(b, "%-*s  %-*s  %-*s  %9s  ", (int)key, k->key, (int)release, k->release, (int)source,
-			    k->spec, kt_buf_str(&size));
+		kt_buf_addf(b, "%-*s  %-*s  %-*s  %9s  ", (int)key, k->key, (int)release,
+			    k->release, (int)source, k->spec, kt_buf_str(&size));
 		kt_format_time(b, k->last_used);
 		kt_buf_addc(b, '\n');
 	}
@@ -210,7 +222,8 @@ static int list_run(struct drv_ctx *ctx, struct kt_err *e)
 	if (!dir)
 		return kt_fail(e, KT_E_HOST, ENOMEM, "find the cache directory");
 	if (o->names)
-		(void)find_project(&p, NULL); /* a broken project still leaves the cache's keys to name */
+		(void)find_project(
+			&p, NULL); /* a broken project still leaves the cache's keys to name */
 	r = kc_list(dir, &l, on_damaged, &d, e);
 	if (r == 0 && o->json)
 		list_json(&l, &d, dir, &b);

@@ -32,38 +32,47 @@ struct test_opts {
 };
 
 #define ROW(name, letter, kind, arg, help, choices, complete, field) \
-	{ name, letter, kind, arg, help, choices, complete, offsetof(struct test_opts, field) }
+	{ \
+		name, letter, kind, arg, help, choices, complete, \
+			offsetof(struct test_opts, field) \
+	}
 static const struct drv_option options[] = {
-	ROW("list", 'l', DRV_OPT_FLAG, NULL, "list what would run: test, topology, scheduler, kernel", NULL,
-	    DRV_COMPLETE_NONE, list),
-	ROW("json", 0, DRV_OPT_FLAG, NULL, "with --list: one JSON document", NULL, DRV_COMPLETE_NONE, json),
+	ROW("list", 'l', DRV_OPT_FLAG, NULL,
+	    "list what would run: test, topology, scheduler, kernel", NULL, DRV_COMPLETE_NONE,
+	    list),
+	ROW("json", 0, DRV_OPT_FLAG, NULL, "with --list: one JSON document", NULL,
+	    DRV_COMPLETE_NONE, json),
 	ROW("kernel", 'k', DRV_OPT_STRINGS, "NAME|SPEC",
-	    "a kernel of ktstr.toml, or a source such as path:../bzImage; without it the kernel named 'default'", NULL,
-	    DRV_COMPLETE_KERNEL, kernels),
-	ROW("accel", 0, DRV_OPT_CHOICE, "HOW", "how machines run; kvm fails rather than emulate", accel_words,
-	    DRV_COMPLETE_NONE, accel),
-	ROW("jobs", 'j', DRV_OPT_NUMBER, "N", "cells at a time; without it as many as the CPUs carry", NULL,
-	    DRV_COMPLETE_NONE, jobs),
+	    "a kernel of ktstr.toml, or a source such as path:../bzImage; without it the kernel named 'default'",
+	    NULL, DRV_COMPLETE_KERNEL, kernels),
+	ROW("accel", 0, DRV_OPT_CHOICE, "HOW", "how machines run; kvm fails rather than emulate",
+	    accel_words, DRV_COMPLETE_NONE, accel),
+	ROW("jobs", 'j', DRV_OPT_NUMBER, "N",
+	    "cells at a time; without it as many as the CPUs carry", NULL, DRV_COMPLETE_NONE, jobs),
 	ROW("no-capture", 0, DRV_OPT_FLAG, NULL,
-	    "show console, scheduler and kernel log as they come; one cell at a time unless -j says more", NULL,
-	    DRV_COMPLETE_NONE, no_capture),
-	ROW("message-format", 0, DRV_OPT_CHOICE, "FORMAT", "json: one object per event on stdout, text on stderr",
-	    format_words, DRV_COMPLETE_NONE, format),
-	ROW("offline", 0, DRV_OPT_FLAG, NULL, "use only kernels that are in the cache", NULL, DRV_COMPLETE_NONE,
-	    offline),
-	ROW("locked", 0, DRV_OPT_FLAG, NULL, "fail rather than change ktstr.lock", NULL, DRV_COMPLETE_NONE, locked),
-	ROW("include-ignored", 0, DRV_OPT_FLAG, NULL, "also run tests that have 'ignore = true'", NULL,
-	    DRV_COMPLETE_NONE, include_ignored),
-	ROW("ignored", 0, DRV_OPT_FLAG, NULL, "run only tests that have 'ignore = true'", NULL, DRV_COMPLETE_NONE,
-	    ignored),
+	    "show console, scheduler and kernel log as they come; one cell at a time unless -j says more",
+	    NULL, DRV_COMPLETE_NONE, no_capture),
+	ROW("message-format", 0, DRV_OPT_CHOICE, "FORMAT",
+	    "json: one object per event on stdout, text on stderr", format_words, DRV_COMPLETE_NONE,
+	    format),
+	ROW("offline", 0, DRV_OPT_FLAG, NULL, "use only kernels that are in the cache", NULL,
+	    DRV_COMPLETE_NONE, offline),
+	ROW("locked", 0, DRV_OPT_FLAG, NULL, "fail rather than change ktstr.lock", NULL,
+	    DRV_COMPLETE_NONE, locked),
+	ROW("include-ignored", 0, DRV_OPT_FLAG, NULL, "also run tests that have 'ignore = true'",
+	    NULL, DRV_COMPLETE_NONE, include_ignored),
+	ROW("ignored", 0, DRV_OPT_FLAG, NULL, "run only tests that have 'ignore = true'", NULL,
+	    DRV_COMPLETE_NONE, ignored),
 };
 
 static int check_opts(const struct test_opts *o, struct kt_err *e)
 {
 	if (o->json && !o->list)
-		return kt_fail(e, KT_E_USAGE, EINVAL, "--json goes with --list; a run reports by --message-format json");
+		return kt_fail(e, KT_E_USAGE, EINVAL,
+			       "--json goes with --list; a run reports by --message-format json");
 	if (o->ignored && o->include_ignored)
-		return kt_fail(e, KT_E_USAGE, EINVAL, "--ignored and --include-ignored exclude each other");
+		return kt_fail(e, KT_E_USAGE, EINVAL,
+			       "--ignored and --include-ignored exclude each other");
 	return 0;
 }
 
@@ -75,7 +84,8 @@ static int load_project(struct cfg_project **ret, struct kt_err *e)
 	return r < 0 ? r : cfg_load(path, ret, e);
 }
 
-static int make_plan(const struct drv_ctx *ctx, const struct cfg_project *p, struct drv_plan *ret, struct kt_err *e)
+static int make_plan(const struct drv_ctx *ctx, const struct cfg_project *p, struct drv_plan *ret,
+		     struct kt_err *e)
 {
 	const struct test_opts *o = ctx->opts;
 	const struct drv_select s = {
@@ -83,7 +93,9 @@ static int make_plan(const struct drv_ctx *ctx, const struct cfg_project *p, str
 		.nr_filters = ctx->nr_operands,
 		.kernels = o->kernels.v,
 		.nr_kernels = o->kernels.nr,
-		.ignored = o->ignored ? DRV_IGNORED_ONLY : o->include_ignored ? DRV_IGNORED_TOO : DRV_IGNORED_LEAVE_OUT,
+		.ignored = o->ignored           ? DRV_IGNORED_ONLY
+			   : o->include_ignored ? DRV_IGNORED_TOO
+						: DRV_IGNORED_LEAVE_OUT,
 	};
 	int r = drv_plan_select(p, &s, ret, e);
 
@@ -118,7 +130,8 @@ static void list_text(const struct drv_plan *p, struct kt_buf *b)
 	size_t topology = 0, scheduler = 0;
 
 	for (size_t i = 0; i < p->nr_cells; i++) {
-		size_t t = drv_columns(p->cells[i].spec.topology), s = drv_columns(p->cells[i].spec.scheduler);
+		size_t t = drv_columns(p->cells[i].spec.topology),
+		       s = drv_columns(p->cells[i].spec.scheduler);
 
 		topology = t > topology ? t : topology;
 		scheduler = s > scheduler ? s : scheduler;
@@ -192,11 +205,13 @@ static void set_limits(const struct drv_run *r, struct drv_limits *ret)
 	const struct test_opts *o = r->ctx->opts;
 
 	*ret = (struct drv_limits){
-		.jobs = o->jobs ? o->jobs : o->no_capture ? 1 : 0,
+		.jobs = o->jobs         ? o->jobs
+			: o->no_capture ? 1
+					: 0,
 		.cpus = r->host.nr_cpus,
-		.memory_bytes = r->host.available_bytes > 2 * HOST_RESERVE_BYTES ?
-					r->host.available_bytes - HOST_RESERVE_BYTES :
-					r->host.available_bytes / 2,
+		.memory_bytes = r->host.available_bytes > 2 * HOST_RESERVE_BYTES
+					? r->host.available_bytes - HOST_RESERVE_BYTES
+					: r->host.available_bytes / 2,
 		.host_memory_bytes = r->host.memory_bytes,
 	};
 }
@@ -271,10 +286,12 @@ static int test_run(struct drv_ctx *ctx, struct kt_err *e)
 	ctx->json_document = o->list && o->json;
 	ctx->json_events = !o->list && o->format == FORMAT_JSON;
 	r = check_opts(o, e);
-	if (r == 0)
-		r = load_project(&p, e);
-	if (r == 0)
-		r = make_plan(ctx, p, &plan, e);
+	if (r < 0)
+		return r;
+	r = load_project(&p, e);
+	if (r < 0)
+		return r;
+	r = make_plan(ctx, p, &plan, e);
 	if (r < 0)
 		return r;
 	return o->list ? list(&plan, o->json, e) : run(ctx, &plan, e);

@@ -13,8 +13,8 @@ struct update_opts {
 };
 
 static const struct drv_option options[] = {
-	{ "kernel", 'k', DRV_OPT_STRINGS, "NAME", "only this kernel of ktstr.toml", NULL, DRV_COMPLETE_KERNEL,
-	  offsetof(struct update_opts, kernels) },
+	{ "kernel", 'k', DRV_OPT_STRINGS, "NAME", "only this kernel of ktstr.toml", NULL,
+	  DRV_COMPLETE_KERNEL, offsetof(struct update_opts, kernels) },
 };
 
 static bool wanted(const struct update_opts *o, const char *name)
@@ -43,9 +43,11 @@ static int check_names(const struct update_opts *o, const struct cfg_project *p,
 		if (known)
 			continue;
 		if (nearest)
-			return kt_fail(e, KT_E_USAGE, EINVAL, "%s has no kernel '%s': did you mean '%s'?", p->file,
+			return kt_fail(e, KT_E_USAGE, EINVAL,
+				       "%s has no kernel '%s': did you mean '%s'?", p->file,
 				       o->kernels.v[i], nearest);
-		return kt_fail(e, KT_E_USAGE, EINVAL, "%s has no kernel '%s'", p->file, o->kernels.v[i]);
+		return kt_fail(e, KT_E_USAGE, EINVAL, "%s has no kernel '%s'", p->file,
+			       o->kernels.v[i]);
 	}
 	return 0;
 }

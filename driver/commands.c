@@ -6,15 +6,15 @@
 #include "driver/driver.h"
 
 const struct drv_command *const drv_commands[] = {
-	&drv_cmd_test,   &drv_cmd_kernel_fetch, &drv_cmd_kernel_list, &drv_cmd_update,
-	&drv_cmd_init,   &drv_cmd_doctor,       &drv_cmd_completions, &drv_cmd_help,
+	&drv_cmd_test, &drv_cmd_kernel_fetch, &drv_cmd_kernel_list, &drv_cmd_update,
+	&drv_cmd_init, &drv_cmd_doctor,       &drv_cmd_completions, &drv_cmd_help,
 };
 const size_t drv_nr_commands = sizeof(drv_commands) / sizeof(drv_commands[0]);
 
 /* Named by the design and not there yet: refused by name, so that nobody takes them for a typo. */
 static const char *const later[] = {
-	"kernel build", "kernel show", "kernel clean", "build", "verifier", "shell", "stats",
-	"replay",       "export",      "report",       "locks",
+	"kernel build", "kernel show", "kernel clean", "build",  "verifier", "shell",
+	"stats",        "replay",      "export",       "report", "locks",
 };
 
 enum { WORDS_MAX = 40 };
@@ -52,7 +52,8 @@ static size_t next_words(const char *first, const char **ret)
 	return nr;
 }
 
-static int fail_incomplete(const char *first, const char *second, const char *const *sub, size_t nr, struct kt_err *e)
+static int fail_incomplete(const char *first, const char *second, const char *const *sub, size_t nr,
+			   struct kt_err *e)
 {
 	kt_auto(buf) struct kt_buf b = { 0 };
 	const char *nearest = second ? kt_nearest(second, sub, nr) : NULL;
@@ -60,16 +61,18 @@ static int fail_incomplete(const char *first, const char *second, const char *co
 	for (size_t i = 0; i < nr; i++)
 		kt_buf_addf(&b, "%s'%s %s'", i ? ", " : "", first, sub[i]);
 	if (nearest)
-		return kt_fail(e, KT_E_USAGE, EINVAL, "unknown command '%s %s': did you mean '%s %s'?", first, second,
+		return kt_fail(e, KT_E_USAGE, EINVAL,
+			       "unknown command '%s %s': did you mean '%s %s'?", first, second,
 			       first, nearest);
 	if (second)
-		return kt_fail(e, KT_E_USAGE, EINVAL, "unknown command '%s %s': there is %s", first, second,
-			       kt_buf_str(&b));
-	return kt_fail(e, KT_E_USAGE, EINVAL, "command '%s' needs a second word: there is %s", first, kt_buf_str(&b));
+		return kt_fail(e, KT_E_USAGE, EINVAL, "unknown command '%s %s': there is %s", first,
+			       second, kt_buf_str(&b));
+	return kt_fail(e, KT_E_USAGE, EINVAL, "command '%s' needs a second word: there is %s",
+		       first, kt_buf_str(&b));
 }
 
-int drv_command_find(const char *const *words, size_t nr, const struct drv_command **ret, size_t *ret_used,
-		     struct kt_err *e)
+int drv_command_find(const char *const *words, size_t nr, const struct drv_command **ret,
+		     size_t *ret_used, struct kt_err *e)
 {
 	const char *names[WORDS_MAX];
 	const char *nearest;
@@ -85,7 +88,8 @@ int drv_command_find(const char *const *words, size_t nr, const struct drv_comma
 	}
 	for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++) {
 		if (match(later[i], words, nr))
-			return kt_fail(e, KT_E_USAGE, ENOSYS, "command '%s' is not supported yet", later[i]);
+			return kt_fail(e, KT_E_USAGE, ENOSYS, "command '%s' is not supported yet",
+				       later[i]);
 	}
 	nr_names = next_words(words[0], names);
 	if (nr_names)
@@ -93,6 +97,8 @@ int drv_command_find(const char *const *words, size_t nr, const struct drv_comma
 	nr_names = next_words(NULL, names);
 	nearest = kt_nearest(words[0], names, nr_names);
 	if (nearest)
-		return kt_fail(e, KT_E_USAGE, EINVAL, "unknown command '%s': did you mean '%s'?", words[0], nearest);
-	return kt_fail(e, KT_E_USAGE, EINVAL, "unknown command '%s': see 'ktstr-make --help'", words[0]);
+		return kt_fail(e, KT_E_USAGE, EINVAL, "unknown command '%s': did you mean '%s'?",
+			       words[0], nearest);
+	return kt_fail(e, KT_E_USAGE, EINVAL, "unknown command '%s': see 'ktstr-make --help'",
+		       words[0]);
 }

@@ -29,7 +29,8 @@ static git_commit *free_commit(git_commit *c)
 KT_DEFINE_AUTO(git_commit, git_commit *, free_commit);
 
 /* The first difference answers the question: stop there. */
-static int stop_at_first(const git_diff *so_far, const git_diff_delta *delta, const char *pathspec, void *payload)
+static int stop_at_first(const git_diff *so_far, const git_diff_delta *delta, const char *pathspec,
+			 void *payload)
 {
 	(void)so_far;
 	(void)delta;
@@ -45,9 +46,13 @@ static bool is_dirty(git_repository *repo, git_commit *head)
 	git_diff *diff = NULL;
 	bool dirty = false;
 
-	if (git_diff_options_init(&o, GIT_DIFF_OPTIONS_VERSION) < 0 || git_commit_tree(&tree, head) < 0)
+	if (git_diff_options_init(&o, GIT_DIFF_OPTIONS_VERSION) < 0 ||
+	    git_commit_tree(&tree, head) < 0)
 		return false;
-	/* Untracked files are not looked for: on a large tree that would cost more than all the rest of a run's start. */
+	/*
+	 * Untracked files are not looked for: on a large tree that would cost more than all the
+	 * rest of a run's start.
+	 */
 	o.flags = GIT_DIFF_NORMAL | GIT_DIFF_SKIP_BINARY_CHECK;
 	o.ignore_submodules = GIT_SUBMODULE_IGNORE_ALL;
 	o.notify_cb = stop_at_first;
@@ -71,12 +76,15 @@ static char *commit_in(const char *dir)
 	if (r < 0) {
 		const git_error *why = git_error_last();
 
-		kt_log(KT_AREA_DRIVER, KT_WARN, "cannot read the git repository of '%s': %s; going on with commit unknown",
+		kt_log(KT_AREA_DRIVER, KT_WARN,
+		       "cannot read the git repository of '%s': %s; going on with commit unknown",
 		       dir, why ? why->message : "unknown reason");
 		return NULL;
 	}
-	if (git_reference_name_to_id(&oid, repo, "HEAD") < 0 || git_commit_lookup(&head, repo, &oid) < 0) {
-		kt_log(KT_AREA_DRIVER, KT_DEBUG, "the git repository of '%s' has no commit yet", dir);
+	if (git_reference_name_to_id(&oid, repo, "HEAD") < 0 ||
+	    git_commit_lookup(&head, repo, &oid) < 0) {
+		kt_log(KT_AREA_DRIVER, KT_DEBUG, "the git repository of '%s' has no commit yet",
+		       dir);
 		return NULL;
 	}
 	git_oid_tostr(hex, sizeof(hex), &oid);

@@ -45,7 +45,9 @@ static void check_qemu(const struct drv_doctor *d, struct drv_check_result *ret)
 	}
 	ret->health = d->kvm_err.kind == KT_E_NONE ? DRV_WARN : DRV_BROKEN;
 	add_err(&ret->text, &d->tcg_err);
-	kt_buf_adds(&ret->hint, "install qemu-system-x86 (10 or newer; bookworm-backports has it), or set $KTSTR_QEMU");
+	kt_buf_adds(
+		&ret->hint,
+		"install qemu-system-x86 (10 or newer; bookworm-backports has it), or set $KTSTR_QEMU");
 }
 
 static void check_kvm(const struct drv_doctor *d, struct drv_check_result *ret)
@@ -56,14 +58,17 @@ static void check_kvm(const struct drv_doctor *d, struct drv_check_result *ret)
 	}
 	ret->health = DRV_WARN;
 	add_err(&ret->text, &d->kvm_err);
-	kt_buf_adds(&ret->hint, d->tcg_err.kind == KT_E_NONE ? "nothing to do: machines are emulated, which is slower" :
-								"give this user access to a usable /dev/kvm, or install QEMU");
+	kt_buf_adds(&ret->hint,
+		    d->tcg_err.kind == KT_E_NONE
+			    ? "nothing to do: machines are emulated, which is slower"
+			    : "give this user access to a usable /dev/kvm, or install QEMU");
 }
 
 static void check_auto(const struct drv_doctor *d, struct drv_check_result *ret)
 {
 	if (d->auto_err.kind == KT_E_NONE) {
-		kt_buf_addf(&ret->text, "%s", d->automatic.why[0] ? d->automatic.why : d->automatic.name);
+		kt_buf_addf(&ret->text, "%s",
+			    d->automatic.why[0] ? d->automatic.why : d->automatic.name);
 		return;
 	}
 	ret->health = DRV_BROKEN;
@@ -98,7 +103,8 @@ static void check_gpgv(const struct drv_doctor *d, struct drv_check_result *ret)
 		return;
 	}
 	ret->health = DRV_WARN;
-	kt_buf_adds(&ret->text, "not in PATH: kernels from Debian cannot be verified, so they are not fetched");
+	kt_buf_adds(&ret->text,
+		    "not in PATH: kernels from Debian cannot be verified, so they are not fetched");
 	kt_buf_adds(&ret->hint, "install gpgv");
 }
 
@@ -110,12 +116,14 @@ static void check_cache(const struct drv_doctor *d, struct drv_check_result *ret
 	uint64_t left;
 
 	(void)d;
-	if (!dir || kt_mkdir_p(dir, 0755, &e) < 0 || access(dir, W_OK | X_OK) < 0 || statvfs(dir, &fs) < 0) {
+	if (!dir || kt_mkdir_p(dir, 0755, &e) < 0 || access(dir, W_OK | X_OK) < 0 ||
+	    statvfs(dir, &fs) < 0) {
 		ret->health = DRV_BROKEN;
 		if (e.kind != KT_E_NONE)
 			add_err(&ret->text, &e);
 		else
-			kt_buf_addf(&ret->text, "cannot write '%s': %s", dir ? dir : "?", strerror(errno));
+			kt_buf_addf(&ret->text, "cannot write '%s': %s", dir ? dir : "?",
+				    strerror(errno));
 		kt_buf_adds(&ret->hint, "set $KTSTR_CACHE_DIR to a directory that can be written");
 		return;
 	}
@@ -134,7 +142,8 @@ static bool names_mirror(const char *text)
 {
 	for (const char *p = text; p; p = strchr(p, '\n')) {
 		p += strspn(p, "\n \t");
-		if (!strncmp(p, "deb ", 4) || !strncmp(p, "deb\t", 4) || !strncasecmp(p, "URIs:", 5))
+		if (!strncmp(p, "deb ", 4) || !strncmp(p, "deb\t", 4) ||
+		    !strncasecmp(p, "URIs:", 5))
 			return true;
 	}
 	return false;
@@ -142,24 +151,28 @@ static bool names_mirror(const char *text)
 
 static void check_mirror(const struct drv_doctor *d, struct drv_check_result *ret)
 {
-	static const char *const patterns[] = { "/etc/apt/sources.list", "/etc/apt/sources.list.d/*.list",
+	static const char *const patterns[] = { "/etc/apt/sources.list",
+						"/etc/apt/sources.list.d/*.list",
 						"/etc/apt/sources.list.d/*.sources" };
 	glob_t g = { 0 };
 
 	(void)d;
 	for (size_t i = 0; i < sizeof(patterns) / sizeof(patterns[0]); i++)
-		(void)glob(patterns[i], i ? GLOB_APPEND : 0, NULL, &g); /* no match is a fine answer */
+		(void)glob(patterns[i], i ? GLOB_APPEND : 0, NULL,
+			   &g); /* no match is a fine answer */
 	for (size_t i = 0; i < g.gl_pathc && !ret->text.len; i++) {
 		kt_auto(buf) struct kt_buf b = { 0 };
 
-		if (kt_file_read(g.gl_pathv[i], APT_FILE_MAX, &b, NULL) == 0 && names_mirror(kt_buf_str(&b)))
+		if (kt_file_read(g.gl_pathv[i], APT_FILE_MAX, &b, NULL) == 0 &&
+		    names_mirror(kt_buf_str(&b)))
 			kt_buf_addf(&ret->text, "configured in %s", g.gl_pathv[i]);
 	}
 	globfree(&g);
 	if (ret->text.len)
 		return;
 	ret->health = DRV_WARN;
-	kt_buf_adds(&ret->text, "apt names no mirror: kernels from 'debian:' sources are not to be had");
+	kt_buf_adds(&ret->text,
+		    "apt names no mirror: kernels from 'debian:' sources are not to be had");
 	kt_buf_adds(&ret->hint, "add one to /etc/apt/sources.list, or use 'path:' kernels");
 }
 
@@ -177,7 +190,8 @@ static void check_host(const struct drv_doctor *d, struct drv_check_result *ret)
 	if (h.available_bytes >= MEMORY_WARN_BYTES)
 		return;
 	ret->health = h.available_bytes < MEMORY_NEED_BYTES ? DRV_BROKEN : DRV_WARN;
-	kt_buf_adds(&ret->hint, "the smallest machine takes 256 MiB; large topologies take 64 MiB a CPU");
+	kt_buf_adds(&ret->hint,
+		    "the smallest machine takes 256 MiB; large topologies take 64 MiB a CPU");
 }
 
 static void check_project(const struct drv_doctor *d, struct drv_check_result *ret)
@@ -198,13 +212,13 @@ static void check_project(const struct drv_doctor *d, struct drv_check_result *r
 		kt_buf_adds(&ret->hint, "correct the file");
 		return;
 	}
-	kt_buf_addf(&ret->text, "%s: %zu tests, %zu schedulers, %zu kernels", p->file, p->nr_tests, p->nr_schedulers,
-		    p->nr_kernels);
+	kt_buf_addf(&ret->text, "%s: %zu tests, %zu schedulers, %zu kernels", p->file, p->nr_tests,
+		    p->nr_schedulers, p->nr_kernels);
 }
 
 const struct drv_check drv_checks[] = {
-	{ "accelerator", check_auto }, { "kvm", check_kvm },	   { "qemu", check_qemu },
-	{ "gpgv", check_gpgv },	       { "mirror", check_mirror }, { "cache", check_cache },
-	{ "host", check_host },	       { "project", check_project },
+	{ "accelerator", check_auto }, { "kvm", check_kvm },         { "qemu", check_qemu },
+	{ "gpgv", check_gpgv },        { "mirror", check_mirror },   { "cache", check_cache },
+	{ "host", check_host },        { "project", check_project },
 };
 const size_t drv_nr_checks = sizeof(drv_checks) / sizeof(drv_checks[0]);

@@ -3,13 +3,16 @@
 #include "driver/driver.h"
 
 const struct drv_exit_row drv_exit_rows[] = {
-	{ DRV_EXIT_PASSED, "All tests passed, or all were skipped (with a warning); any other command did its work." },
+	{ DRV_EXIT_PASSED,
+	  "All tests passed, or all were skipped (with a warning); any other command did its work." },
 	{ DRV_EXIT_FAILED, "A test failed." },
 	{ DRV_EXIT_INCONCLUSIVE, "No test failed, and at least one check had nothing to measure." },
-	{ DRV_EXIT_USAGE, "Wrong command line, a mistake in ktstr.toml, no test matched, or --locked would have to "
-			  "change ktstr.lock." },
-	{ DRV_EXIT_HOST, "This host or a tool on it is in the way, or a test ended in an error that is not the "
-			 "scheduler's." },
+	{ DRV_EXIT_USAGE,
+	  "Wrong command line, a mistake in ktstr.toml, no test matched, or --locked would have to "
+	  "change ktstr.lock." },
+	{ DRV_EXIT_HOST,
+	  "This host or a tool on it is in the way, or a test ended in an error that is not the "
+	  "scheduler's." },
 	{ DRV_EXIT_BUILD, "A scheduler did not build, or a kernel is not to be had." },
 	{ DRV_EXIT_INTERNAL, "A mistake in ktstr-make itself." },
 	{ DRV_EXIT_INTERRUPTED, "Interrupted by the user." },

@@ -34,8 +34,8 @@ static void on_bytes(void *arg, uint64_t done, uint64_t total, double per_second
 	drv_term_status(&s->ctx->term, kt_buf_str(&b));
 }
 
-int drv_fetch(struct drv_ctx *ctx, const char *spec, const struct drv_fetch_opts *o, struct kc_entry **ret,
-	      struct kt_err *e)
+int drv_fetch(struct drv_ctx *ctx, const char *spec, const struct drv_fetch_opts *o,
+	      struct kc_entry **ret, struct kt_err *e)
 {
 	struct shown s = { .ctx = ctx };
 	const struct kc_progress progress = { .step = on_step, .bytes = on_bytes, .ctx = &s };

@@ -16,7 +16,7 @@ struct drv_fetch_opts {
 	bool update;
 };
 /* kc_get with a progress line on a terminal and plain lines elsewhere. */
-int drv_fetch(struct drv_ctx *ctx, const char *spec, const struct drv_fetch_opts *o, struct kc_entry **ret,
-	      struct kt_err *e);
+int drv_fetch(struct drv_ctx *ctx, const char *spec, const struct drv_fetch_opts *o,
+	      struct kc_entry **ret, struct kt_err *e);
 
 #endif

@@ -31,7 +31,7 @@ static uint64_t meminfo(const char *text, const char *key)
 		return 0;
 	for (p += strlen(key); *p == ' '; p++)
 		;
-	while (isdigit((unsigned char)p[n]) && n < sizeof(number) - 1) {
+	while (n < sizeof(number) - 1 && isdigit((unsigned char)p[n])) {
 		number[n] = p[n];
 		n++;
 	}
@@ -47,7 +47,10 @@ static void read_memory(struct drv_host *ret)
 		return;
 	ret->memory_bytes = meminfo(text, "MemTotal:");
 	ret->available_bytes = meminfo(text, "MemAvailable:");
-	/* In a container the root of its cgroup is what it sees here; elsewhere the files are not there. */
+	/*
+	 * In a container the root of its cgroup is what it sees here; elsewhere the files are not
+	 * there.
+	 */
 	if (kt_file_read_small("/sys/fs/cgroup/memory.max", limit, sizeof(limit)) < 0 ||
 	    kt_file_read_small("/sys/fs/cgroup/memory.current", used, sizeof(used)) < 0 ||
 	    kt_parse_u64(limit, &max) < 0 || kt_parse_u64(used, &now) < 0)

@@ -22,14 +22,17 @@ static void exit_now(int sig)
 
 void drv_interrupt_exits(const struct drv_term *t)
 {
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
 	struct sigaction a = { .sa_handler = exit_now };
 
-	early_text = t->live ? "\r\033[Kktstr-make: error: interrupted\n" : "ktstr-make: error: interrupted\n";
+	early_text = t->live ? "\r\033[Kktstr-make: error: interrupted\n"
+			     : "ktstr-make: error: interrupted\n";
 	sigemptyset(&a.sa_mask);
-	(void)sigaction(SIGTERM, &a, NULL);
-	/* A shell script that runs us in the background ignores SIGINT for us: leave it so. */
-	if (signal(SIGINT, SIG_IGN) != SIG_IGN)
-		(void)sigaction(SIGINT, &a, NULL);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		/* What nohup, or a shell that runs us in the background, ignores stays so. */
+		if (signal(signals[i], SIG_IGN) != SIG_IGN)
+			(void)sigaction(signals[i], &a, NULL);
+	}
 }
 
 static void stop_signals(sigset_t *set)
@@ -60,8 +63,13 @@ int drv_signals_begin(struct drv_signals *s, struct kt_err *e)
 
 void drv_signals_end(struct drv_signals *s)
 {
+	struct signalfd_siginfo info;
+
 	if (s->fd < 0)
 		return;
+	/* One more Ctrl-C while we were at the end of it all changes nothing. */
+	while (read(s->fd, &info, sizeof(info)) > 0)
+		;
 	close(s->fd);
 	s->fd = -1;
 	sigprocmask(SIG_SETMASK, &s->before, NULL);
@@ -71,6 +79,7 @@ void drv_signals_in_child(const struct drv_signals *s)
 {
 	signal(SIGINT, SIG_DFL);
 	signal(SIGTERM, SIG_DFL);
+	signal(SIGHUP, SIG_DFL);
 	sigprocmask(SIG_SETMASK, &s->before, NULL);
 }
 

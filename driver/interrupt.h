@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Ctrl-C and its relatives: as a descriptor while we wait in poll(), as an immediate exit before that. */
+/* Ctrl-C and its relatives: a descriptor while we wait in poll(), an immediate exit before that. */
 #ifndef KTSTR_DRIVER_INTERRUPT_H
 #define KTSTR_DRIVER_INTERRUPT_H
 
@@ -10,8 +10,8 @@
 #include "driver/term.h"
 
 /*
- * Until drv_signals_begin: SIGINT and SIGTERM end the program at once with exit code 130. For work that is safe to be cut
- * anywhere (the kernel cache is).
+ * Until drv_signals_begin: SIGINT, SIGTERM and SIGHUP end the program at once with exit code 130. For work
+ * that is safe to be cut anywhere (the kernel cache is).
  */
 void drv_interrupt_exits(const struct drv_term *t);
 
@@ -20,7 +20,10 @@ struct drv_signals {
 	int fd; /* -1: not begun */
 	sigset_t before;
 };
-#define DRV_SIGNALS_NONE { .fd = -1 }
+#define DRV_SIGNALS_NONE \
+	{ \
+		.fd = -1 \
+	}
 int drv_signals_begin(struct drv_signals *s, struct kt_err *e);
 void drv_signals_end(struct drv_signals *s);
 static inline void kt_cleanup_drv_signals(struct drv_signals *s)
@@ -30,7 +33,10 @@ static inline void kt_cleanup_drv_signals(struct drv_signals *s)
 /* In a child: as before drv_signals_begin, with the default actions. */
 void drv_signals_in_child(const struct drv_signals *s);
 
-/* Take what has arrived, without waiting. Returns how many of them ask to stop; window changes go to @t. */
+/*
+ * Take what has arrived, without waiting. Returns how many of them ask to stop; window changes go
+ * to @t.
+ */
 unsigned drv_signals_take(struct drv_signals *s, struct drv_term *t);
 
 #endif

@@ -14,7 +14,10 @@
 
 enum { SCHEMA_VERSION = 1, ERROR_TEXT_BYTES = 2 * KT_ERR_TEXT_BYTES };
 
-/* With --json stdout is exactly one document, also when there is nothing but an error to put into it. */
+/*
+ * With --json stdout is exactly one document, also when there is nothing but an error to put into
+ * it.
+ */
 static void print_error_json(const struct drv_ctx *ctx, const struct kt_err *e, const char *text)
 {
 	kt_auto(buf) struct kt_buf b = { 0 };
@@ -90,7 +93,8 @@ static int apply_globals(struct drv_ctx *ctx, struct kt_err *e)
 	if (r < 0)
 		return r;
 	if (g->dir && chdir(g->dir) < 0)
-		return kt_fail(e, KT_E_USAGE, errno, "cannot go to directory '%s': %s", g->dir, strerror(errno));
+		return kt_fail(e, KT_E_USAGE, errno, "cannot go to directory '%s': %s", g->dir,
+			       strerror(errno));
 	return 0;
 }
 
@@ -98,12 +102,12 @@ static int check_operands(const struct drv_command *c, const struct drv_ctx *ctx
 {
 	if (ctx->nr_operands <= c->max_operands)
 		return 0;
-	return kt_fail(e, KT_E_USAGE, EINVAL, "'%s' takes no '%s': see 'ktstr-make %s --help'", c->name,
-		       ctx->operands[c->max_operands], c->name);
+	return kt_fail(e, KT_E_USAGE, EINVAL, "'%s' takes no '%s': see 'ktstr-make %s --help'",
+		       c->name, ctx->operands[c->max_operands], c->name);
 }
 
-static int run_command(struct drv_ctx *ctx, const struct drv_command *c, int argc, char **argv, const char **operands,
-		       struct kt_err *e)
+static int run_command(struct drv_ctx *ctx, const struct drv_command *c, int argc, char **argv,
+		       const char **operands, struct kt_err *e)
 {
 	alignas(max_align_t) static unsigned char opts[DRV_OPTS_BYTES_MAX];
 	const struct drv_option_set sets[] = {
@@ -133,8 +137,11 @@ static int run_command(struct drv_ctx *ctx, const struct drv_command *c, int arg
 
 static int run(struct drv_ctx *ctx, const char **operands, struct kt_err *e)
 {
-	const struct drv_option_set globals = { drv_global_options, drv_nr_global_options, &ctx->globals };
-	const struct drv_parse_opts po = { .sets = &globals, .nr_sets = 1, .command = "", .stop_at_operand = true };
+	const struct drv_option_set globals = { drv_global_options, drv_nr_global_options,
+						&ctx->globals };
+	const struct drv_parse_opts po = {
+		.sets = &globals, .nr_sets = 1, .command = "", .stop_at_operand = true
+	};
 	const struct drv_command *c = NULL;
 	size_t nr, used;
 	int r;
@@ -153,7 +160,8 @@ static int run(struct drv_ctx *ctx, const char **operands, struct kt_err *e)
 	r = drv_command_find(operands, nr, &c, &used, e);
 	if (r < 0)
 		return r;
-	return run_command(ctx, c, (int)(nr - used), ctx->argv + ctx->argc - (nr - used), operands, e);
+	return run_command(ctx, c, (int)(nr - used), ctx->argv + ctx->argc - (nr - used), operands,
+			   e);
 }
 
 int main(int argc, char **argv)
@@ -175,7 +183,8 @@ int main(int argc, char **argv)
 		ctx.exit = tell(&ctx, &e);
 	drv_term_clear(&ctx.term);
 	if (fflush(stdout) != 0 && r == 0 && ctx.exit == DRV_EXIT_PASSED) {
-		fprintf(stderr, "ktstr-make: error: write to standard output: %s\n", strerror(errno));
+		fprintf(stderr, "ktstr-make: error: write to standard output: %s\n",
+			strerror(errno));
 		ctx.exit = DRV_EXIT_HOST;
 	}
 	return (int)ctx.exit;

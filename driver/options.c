@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The option parser: GNU style, driven by tables. */
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -13,14 +14,14 @@ const struct drv_option drv_global_options[] = {
 	  offsetof(struct drv_globals, help) },
 	{ "version", 'V', DRV_OPT_FLAG, NULL, "show the version and exit", NULL, DRV_COMPLETE_NONE,
 	  offsetof(struct drv_globals, version) },
-	{ "verbose", 'v', DRV_OPT_COUNT, NULL, "log more: -v debug, -vv trace", NULL, DRV_COMPLETE_NONE,
-	  offsetof(struct drv_globals, verbose) },
-	{ "quiet", 'q', DRV_OPT_FLAG, NULL, "no progress and no passing tests, only what matters", NULL,
-	  DRV_COMPLETE_NONE, offsetof(struct drv_globals, quiet) },
+	{ "verbose", 'v', DRV_OPT_COUNT, NULL, "log more: -v debug, -vv trace", NULL,
+	  DRV_COMPLETE_NONE, offsetof(struct drv_globals, verbose) },
+	{ "quiet", 'q', DRV_OPT_FLAG, NULL, "no progress and no passing tests, only what matters",
+	  NULL, DRV_COMPLETE_NONE, offsetof(struct drv_globals, quiet) },
 	{ "color", 0, DRV_OPT_CHOICE, "WHEN", "use colours", color_words, DRV_COMPLETE_NONE,
 	  offsetof(struct drv_globals, color) },
-	{ "directory", 'C', DRV_OPT_STRING, "DIR", "work as if started in DIR", NULL, DRV_COMPLETE_DIR,
-	  offsetof(struct drv_globals, dir) },
+	{ "directory", 'C', DRV_OPT_STRING, "DIR", "work as if started in DIR", NULL,
+	  DRV_COMPLETE_DIR, offsetof(struct drv_globals, dir) },
 };
 const size_t drv_nr_global_options = sizeof(drv_global_options) / sizeof(drv_global_options[0]);
 
@@ -42,11 +43,12 @@ static void format_choices(struct kt_buf *b, const char *const *choices)
 		kt_buf_addf(b, "%s%s", i == 0 ? "" : choices[i + 1] ? ", " : " or ", choices[i]);
 }
 
-static int store_choice(const struct drv_option *o, const char *shown, const char *value, unsigned *ret,
-			struct kt_err *e)
+static int store_choice(const struct drv_option *o, const char *shown, const char *value,
+			unsigned *ret, struct kt_err *e)
 {
 	kt_auto(buf) struct kt_buf b = { 0 };
 
+	assert(value && o->choices); /* of our own tables */
 	for (unsigned i = 0; o->choices[i]; i++) {
 		if (kt_streq(o->choices[i], value)) {
 			*ret = i;
@@ -54,10 +56,12 @@ static int store_choice(const struct drv_option *o, const char *shown, const cha
 		}
 	}
 	format_choices(&b, o->choices);
-	return kt_fail(e, KT_E_USAGE, EINVAL, "option %s takes %s, not '%s'", shown, kt_buf_str(&b), value);
+	return kt_fail(e, KT_E_USAGE, EINVAL, "option %s takes %s, not '%s'", shown, kt_buf_str(&b),
+		       value);
 }
 
-static int store(const struct drv_option *o, const char *shown, const char *value, void *opts, struct kt_err *e)
+static int store(const struct drv_option *o, const char *shown, const char *value, void *opts,
+		 struct kt_err *e)
 {
 	void *at = (char *)opts + o->offset;
 	struct drv_strings *list;
@@ -75,13 +79,14 @@ static int store(const struct drv_option *o, const char *shown, const char *valu
 	case DRV_OPT_STRINGS:
 		list = at;
 		if (list->nr == DRV_STRINGS_MAX)
-			return kt_fail(e, KT_E_USAGE, E2BIG, "option %s given more than %d times", shown,
-				       DRV_STRINGS_MAX);
+			return kt_fail(e, KT_E_USAGE, E2BIG, "option %s given more than %d times",
+				       shown, DRV_STRINGS_MAX);
 		list->v[list->nr++] = value;
 		return 0;
 	case DRV_OPT_NUMBER:
 		if (kt_parse_uint(value, 1, 1 << 20, at) < 0)
-			return kt_fail(e, KT_E_USAGE, EINVAL, "option %s takes a number from 1, not '%s'", shown, value);
+			return kt_fail(e, KT_E_USAGE, EINVAL,
+				       "option %s takes a number from 1, not '%s'", shown, value);
 		return 0;
 	case DRV_OPT_CHOICE:
 		return store_choice(o, shown, value, at, e);
@@ -89,7 +94,8 @@ static int store(const struct drv_option *o, const char *shown, const char *valu
 	return kt_fail(e, KT_E_INTERNAL, EINVAL, "option %s has no kind", shown);
 }
 
-static const struct drv_option *find_long(const struct drv_parse_opts *o, const char *name, size_t len, void **ret_opts)
+static const struct drv_option *find_long(const struct drv_parse_opts *o, const char *name,
+					  size_t len, void **ret_opts)
 {
 	for (size_t s = 0; s < o->nr_sets; s++) {
 		for (size_t i = 0; i < o->sets[s].nr; i++) {
@@ -117,7 +123,8 @@ static const struct drv_option *find_short(const struct drv_parse_opts *o, char 
 	return NULL;
 }
 
-static int fail_unknown(const struct drv_parse_opts *o, const char *arg, size_t name_len, struct kt_err *e)
+static int fail_unknown(const struct drv_parse_opts *o, const char *arg, size_t name_len,
+			struct kt_err *e)
 {
 	const char *names[NAMES_MAX];
 	char word[NAME_BYTES];
@@ -131,13 +138,14 @@ static int fail_unknown(const struct drv_parse_opts *o, const char *arg, size_t 
 	(void)kt_snprintf(word, sizeof(word), "%.*s", (int)name_len, arg);
 	nearest = kt_starts_with(arg, "--") ? kt_nearest(word + 2, names, nr) : NULL;
 	if (nearest)
-		return kt_fail(e, KT_E_USAGE, EINVAL, "unknown option '%.*s': did you mean '--%s'?", (int)name_len, arg,
-			       nearest);
-	return kt_fail(e, KT_E_USAGE, EINVAL, "unknown option '%.*s': see 'ktstr-make %s%s--help'", (int)name_len, arg,
-		       o->command, o->command[0] ? " " : "");
+		return kt_fail(e, KT_E_USAGE, EINVAL, "unknown option '%.*s': did you mean '--%s'?",
+			       (int)name_len, arg, nearest);
+	return kt_fail(e, KT_E_USAGE, EINVAL, "unknown option '%.*s': see 'ktstr-make %s%s--help'",
+		       (int)name_len, arg, o->command, o->command[0] ? " " : "");
 }
 
-static int parse_long(const struct drv_parse_opts *o, int argc, char **argv, int *i, struct kt_err *e)
+static int parse_long(const struct drv_parse_opts *o, int argc, char **argv, int *i,
+		      struct kt_err *e)
 {
 	const char *name = argv[*i] + 2;
 	size_t len = strcspn(name, "=");
@@ -154,14 +162,16 @@ static int parse_long(const struct drv_parse_opts *o, int argc, char **argv, int
 		return kt_fail(e, KT_E_USAGE, EINVAL, "option %s takes no value", shown);
 	if (row->arg && !value) {
 		if (*i + 1 >= argc)
-			return kt_fail(e, KT_E_USAGE, EINVAL, "option %s needs a value: %s", shown, row->arg);
+			return kt_fail(e, KT_E_USAGE, EINVAL, "option %s needs a value: %s", shown,
+				       row->arg);
 		value = argv[++*i];
 	}
 	return store(row, shown, value, opts, e);
 }
 
 /* "-v", "-vv", "-j4", "-j 4", "-vj4". */
-static int parse_short(const struct drv_parse_opts *o, int argc, char **argv, int *i, struct kt_err *e)
+static int parse_short(const struct drv_parse_opts *o, int argc, char **argv, int *i,
+		       struct kt_err *e)
 {
 	for (const char *p = argv[*i] + 1; *p; p++) {
 		const char unknown[] = { '-', *p, '\0' };
@@ -183,14 +193,15 @@ static int parse_short(const struct drv_parse_opts *o, int argc, char **argv, in
 		}
 		value = p[1] ? p + 1 : *i + 1 < argc ? argv[++*i] : NULL;
 		if (!value)
-			return kt_fail(e, KT_E_USAGE, EINVAL, "option %s needs a value: %s", shown, row->arg);
+			return kt_fail(e, KT_E_USAGE, EINVAL, "option %s needs a value: %s", shown,
+				       row->arg);
 		return store(row, shown, value, opts, e);
 	}
 	return 0;
 }
 
-int drv_options_parse(const struct drv_parse_opts *o, int argc, char **argv, const char **ret_operands,
-		      size_t *ret_nr_operands, struct kt_err *e)
+int drv_options_parse(const struct drv_parse_opts *o, int argc, char **argv,
+		      const char **ret_operands, size_t *ret_nr_operands, struct kt_err *e)
 {
 	bool rest = false;
 	size_t nr = 0;

@@ -40,8 +40,9 @@ char *drv_safe_name(const char *s)
 	kt_auto(buf) struct kt_buf b = { 0 };
 
 	for (const char *p = s; *p; p++) {
-		bool plain = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') ||
-			     (*p && strchr("_+-~", *p)) || (*p == '.' && p != s);
+		bool plain = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') ||
+			     (*p >= '0' && *p <= '9') || (*p && strchr("_+-~", *p)) ||
+			     (*p == '.' && p != s);
 
 		kt_buf_addc(&b, plain ? *p : '_');
 	}
@@ -67,8 +68,8 @@ static void list_kernels(const struct cfg_project *p, struct kt_buf *b)
 		kt_buf_addf(b, "%s'%s'", i ? ", " : "", p->kernels[i].name);
 }
 
-static int fail_kernel_name(const struct cfg_project *p, const char *name, const struct kt_err *spec_error,
-			    struct kt_err *e)
+static int fail_kernel_name(const struct cfg_project *p, const char *name,
+			    const struct kt_err *spec_error, struct kt_err *e)
 {
 	char why[KT_ERR_TEXT_BYTES];
 	const char **names = calloc(p->nr_kernels + 1, sizeof(*names));
@@ -81,11 +82,13 @@ static int fail_kernel_name(const struct cfg_project *p, const char *name, const
 		free(names);
 	}
 	if (nearest)
-		return kt_fail(e, KT_E_USAGE, EINVAL, "--kernel '%s' is neither a kernel of %s nor a source: did you "
-			       "mean '%s'?", name, p->file, nearest);
+		return kt_fail(e, KT_E_USAGE, EINVAL,
+			       "--kernel '%s' is neither a kernel of %s nor a source: did you "
+			       "mean '%s'?",
+			       name, p->file, nearest);
 	kt_err_text(spec_error, why, sizeof(why));
-	return kt_fail(e, KT_E_USAGE, EINVAL, "--kernel '%s' is no kernel of %s, and as a source: %s", name, p->file,
-		       why);
+	return kt_fail(e, KT_E_USAGE, EINVAL,
+		       "--kernel '%s' is no kernel of %s, and as a source: %s", name, p->file, why);
 }
 
 static int add_kernel(struct drv_plan *plan, const char *name, const char *source)
@@ -108,16 +111,14 @@ static int default_kernel(const struct cfg_project *p, struct drv_plan *ret, str
 		k = &p->kernels[0];
 	if (k)
 		return add_kernel(ret, k->name, k->source);
-	if (!p->nr_kernels)
-		return kt_fail(e, KT_E_CONFIG, ENOENT, "%s names no kernel: add [kernel.default] with a 'source', or "
-			       "give --kernel", p->file);
 	list_kernels(p, &b);
-	return kt_fail(e, KT_E_CONFIG, ENOENT, "%s has no [kernel.default]: add one, or choose with --kernel from %s",
+	return kt_fail(e, KT_E_CONFIG, ENOENT,
+		       "%s has no [kernel.default]: add one, or choose with --kernel from %s",
 		       p->file, kt_buf_str(&b));
 }
 
-static int select_kernels(const struct cfg_project *p, const struct drv_select *s, struct drv_plan *ret,
-			  struct kt_err *e)
+static int select_kernels(const struct cfg_project *p, const struct drv_select *s,
+			  struct drv_plan *ret, struct kt_err *e)
 {
 	ret->kernels = calloc(s->nr_kernels + 1, sizeof(*ret->kernels));
 	if (!ret->kernels)
@@ -202,19 +203,22 @@ static int fail_nothing(const struct cfg_project *p, const struct drv_select *s,
 		nr_names += name_matches(s, p->tests[i].name);
 	add_filters(&filters, s);
 	if (nr_names && s->ignored == DRV_IGNORED_ONLY)
-		return kt_fail(e, KT_E_USAGE, ENOENT, "no test has 'ignore = true' (%zu without it match)", nr_names);
+		return kt_fail(e, KT_E_USAGE, ENOENT,
+			       "no test has 'ignore = true' (%zu without it match)", nr_names);
 	if (nr_names)
-		return kt_fail(e, KT_E_USAGE, ENOENT, "every matching test is ignored (%zu): add --include-ignored",
+		return kt_fail(e, KT_E_USAGE, ENOENT,
+			       "every matching test is ignored (%zu): add --include-ignored",
 			       nr_names);
 	if (add_nearest(&nearest, p, s))
-		return kt_fail(e, KT_E_USAGE, ENOENT, "no test matches %s: did you mean %s?", kt_buf_str(&filters),
-			       kt_buf_str(&nearest));
-	return kt_fail(e, KT_E_USAGE, ENOENT, "no test matches %s: 'ktstr-make test --list' shows all %zu",
+		return kt_fail(e, KT_E_USAGE, ENOENT, "no test matches %s: did you mean %s?",
+			       kt_buf_str(&filters), kt_buf_str(&nearest));
+	return kt_fail(e, KT_E_USAGE, ENOENT,
+		       "no test matches %s: 'ktstr-make test --list' shows all %zu",
 		       kt_buf_str(&filters), p->nr_tests);
 }
 
-static int select_tests(const struct cfg_project *p, const struct drv_select *s, struct drv_plan *ret,
-			struct kt_err *e)
+static int select_tests(const struct cfg_project *p, const struct drv_select *s,
+			struct drv_plan *ret, struct kt_err *e)
 {
 	kt_auto(mem) size_t *chosen = calloc(p->nr_tests + 1, sizeof(*chosen));
 	size_t nr = 0;
@@ -249,7 +253,8 @@ static int select_tests(const struct cfg_project *p, const struct drv_select *s,
 	return 0;
 }
 
-int drv_plan_select(const struct cfg_project *p, const struct drv_select *s, struct drv_plan *ret, struct kt_err *e)
+int drv_plan_select(const struct cfg_project *p, const struct drv_select *s, struct drv_plan *ret,
+		    struct kt_err *e)
 {
 	kt_auto(drv_plan) struct drv_plan plan = { .project = p };
 	int r;

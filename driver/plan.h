@@ -14,10 +14,10 @@
 
 /* One kernel of the run. */
 struct drv_kernel {
-	const char *name;   /* as in ktstr.toml, or the spec itself */
+	const char *name; /* as in ktstr.toml, or the spec itself */
 	const char *source; /* the spec */
 	struct kc_entry *entry; /* owned; NULL until fetched */
-	char *dir_name;     /* of its directory in the run directory; owned */
+	char *dir_name; /* of its directory in the run directory; owned */
 };
 
 /* Which tests to take. */
@@ -40,18 +40,19 @@ struct drv_cell {
 	enum drv_cell_state state;
 	enum cell_phase phase;
 	pid_t pid;
-	int pidfd, msg_fd;     /* -1: none */
-	struct kt_buf in;      /* of a message that is not whole yet */
+	int pidfd, msg_fd; /* -1: none */
+	struct kt_buf in; /* of a message that is not whole yet */
 	uint64_t started_ns, ended_ns;
-	uint64_t kill_at_ns;   /* when the next step of ending it is due; UINT64_MAX: never */
-	bool terminated;       /* SIGTERM was sent */
-	bool timed_out;        /* because it passed its deadline */
-	bool interrupted;      /* because the user interrupted, and it had no verdict by then */
-	bool has_done;         /* done holds what the cell said */
+	uint64_t kill_at_ns; /* when the next step of ending it is due; UINT64_MAX: never */
+	bool terminated; /* SIGTERM was sent */
+	bool timed_out; /* because it passed its deadline */
+	bool interrupted; /* because the user interrupted, and it had no verdict by then */
+	bool has_done; /* done holds what the cell said */
 	struct cell_done done;
 	enum scn_verdict verdict;
-	struct kt_buf line[CELL_KERNEL_LOG + 1]; /* --no-capture: of each stream, what has no newline yet */
-	char *cause;           /* first telling line of its failure text, short; owned */
+	struct kt_buf line[CELL_KERNEL_LOG +
+			   1]; /* --no-capture: of each stream, what has no newline yet */
+	char *cause; /* first telling line of its failure text, short; owned */
 };
 
 struct drv_plan {
@@ -60,7 +61,7 @@ struct drv_plan {
 	size_t nr_kernels;
 	struct drv_cell *cells; /* kernel by kernel, tests in the order of the file */
 	size_t nr_cells;
-	size_t name_columns;    /* of the longest test name, at most DRV_NAME_COLUMNS */
+	size_t name_columns; /* of the longest test name, at most DRV_NAME_COLUMNS */
 };
 enum { DRV_NAME_COLUMNS = 40 };
 
@@ -71,16 +72,20 @@ static inline void kt_cleanup_drv_plan(struct drv_plan *p)
 }
 
 /**
- * Which tests on which kernels. KT_E_USAGE when nothing matched, naming the nearest tests; KT_E_CONFIG for a kernel
- * that is neither a name nor a spec. Touches neither network nor disk.
+ * Which tests on which kernels. KT_E_USAGE when nothing matched, naming the nearest tests;
+ * KT_E_CONFIG for a kernel that is neither a name nor a spec. Touches neither network nor disk.
  */
-int drv_plan_select(const struct cfg_project *p, const struct drv_select *s, struct drv_plan *ret, struct kt_err *e);
+int drv_plan_select(const struct cfg_project *p, const struct drv_select *s, struct drv_plan *ret,
+		    struct kt_err *e);
 
-/* Resolve every cell for its topology: scn_plan, variant. KT_E_CONFIG with the place in the file. */
+/*
+ * Resolve every cell for its topology: scn_plan, variant. KT_E_CONFIG with the place in the file.
+ */
 int drv_plan_resolve(struct drv_plan *p, struct kt_err *e);
 
 /* The parts, for drv_plan_resolve and for its tests. */
-int drv_resolve_test(const struct cfg_project *p, const struct cfg_test *t, struct scn_plan *ret, struct kt_err *e);
+int drv_resolve_test(const struct cfg_project *p, const struct cfg_test *t, struct scn_plan *ret,
+		     struct kt_err *e);
 /* "spin_wait"; "mixed" when cgroups differ; "none" without any. Static. */
 const char *drv_work_type(const struct cfg_test *t);
 const char *drv_scheduler_name(const struct cfg_project *p, const struct cfg_test *t);
@@ -88,8 +93,9 @@ const char *drv_scheduler_name(const struct cfg_project *p, const struct cfg_tes
 unsigned drv_workers_of_percent(double pct, unsigned cpus, unsigned group);
 
 /**
- * The host-side limit of a cell from its spawn, scaled. Only a backstop against what nobody foresaw: a guest that panics,
- * hangs before init or loses its scheduler is noticed by the cell itself.
+ * The host-side limit of a cell from its spawn, scaled. Only a backstop against what nobody
+ * foresaw: a guest that panics, hangs before init or loses its scheduler is noticed by the cell
+ * itself.
  */
 struct drv_deadline_in {
 	bool tcg;
@@ -97,7 +103,7 @@ struct drv_deadline_in {
 	bool has_scheduler;
 	uint64_t duration_ns;
 	uint64_t timeout_ns; /* of the test: replaces the rule before scaling; 0: none */
-	double time_scale;   /* under tcg */
+	double time_scale; /* under tcg */
 };
 uint64_t drv_host_deadline_ns(const struct drv_deadline_in *in);
 

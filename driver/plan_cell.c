@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* One test made concrete for its topology: workers, cpusets, arguments, and how long it may take on the host. */
+/* One test made concrete for its topology: workers, cpusets, arguments, host deadline. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,8 +29,8 @@ const char *drv_work_type(const struct cfg_test *t)
 	return scn_work_types[t->cgroups[0].work.type].name;
 }
 
-static int resolve_cgroup(const struct cfg_test *t, const struct cfg_cgroup *from, struct scn_cgroup *to,
-			  struct kt_err *e)
+static int resolve_cgroup(const struct cfg_test *t, const struct cfg_cgroup *from,
+			  struct scn_cgroup *to, struct kt_err *e)
 {
 	unsigned group = scn_work_types[from->work.type].group;
 	struct kt_cpuset cpus;
@@ -48,10 +48,12 @@ static int resolve_cgroup(const struct cfg_test *t, const struct cfg_cgroup *fro
 	}
 	to->nr_workers = from->workers;
 	if (!from->workers)
-		to->nr_workers = drv_workers_of_percent(from->workers_pct, kt_cpuset_count(&cpus), group);
+		to->nr_workers =
+			drv_workers_of_percent(from->workers_pct, kt_cpuset_count(&cpus), group);
 	if (to->nr_workers % group)
-		return kt_fail(e, KT_E_CONFIG, EINVAL, "%u workers of '%s', which come in multiples of %u",
-			       to->nr_workers, scn_work_types[from->work.type].name, group);
+		return kt_fail(e, KT_E_CONFIG, EINVAL,
+			       "%u workers of '%s', which come in multiples of %u", to->nr_workers,
+			       scn_work_types[from->work.type].name, group);
 	return 0;
 }
 
@@ -64,7 +66,8 @@ static int add_all(struct kt_strv *to, const struct kt_strv *from)
 	return 0;
 }
 
-static int resolve_texts(const struct cfg_project *p, const struct cfg_test *t, struct scn_plan *plan)
+static int resolve_texts(const struct cfg_project *p, const struct cfg_test *t,
+			 struct scn_plan *plan)
 {
 	plan->test_name = strdup(t->name);
 	if (!plan->test_name || add_all(&plan->sysctls, &t->sysctls) < 0)
@@ -78,38 +81,52 @@ static int resolve_texts(const struct cfg_project *p, const struct cfg_test *t, 
 	return 0;
 }
 
-int drv_resolve_test(const struct cfg_project *p, const struct cfg_test *t, struct scn_plan *ret, struct kt_err *e)
+static int resolve_cgroups(const struct cfg_project *p, const struct cfg_test *t,
+			   struct scn_plan *plan, struct kt_err *e)
+{
+	uint64_t workers = 0;
+
+	for (size_t i = 0; i < t->nr_cgroups; i++) {
+		const struct cfg_cgroup *from = &t->cgroups[i];
+		int r = resolve_cgroup(t, from, &plan->cgroups[i], e);
+
+		if (r < 0)
+			return kt_context(e, r, "%s:%d:%d: test '%s', cgroup '%s'", p->file,
+					  from->at.line, from->at.column, t->name, from->name);
+		workers += plan->cgroups[i].nr_workers;
+		plan->nr_cgroups++;
+	}
+	if (workers > SCN_WORKERS_MAX)
+		return kt_fail(e, KT_E_CONFIG, ERANGE,
+			       "%s:%d:%d: test '%s' has %llu workers, at most %d", p->file,
+			       t->at.line, t->at.column, t->name, (unsigned long long)workers,
+			       SCN_WORKERS_MAX);
+	return 0;
+}
+
+int drv_resolve_test(const struct cfg_project *p, const struct cfg_test *t, struct scn_plan *ret,
+		     struct kt_err *e)
 {
 	kt_auto(scn_plan) struct scn_plan plan = { .duration_ns = t->duration_ns };
-	uint64_t workers = 0;
 	int r;
 
 	if (t->scheduler != CFG_NO_SCHEDULER)
 		plan.watchdog_ns = t->watchdog_ns;
-	if (resolve_texts(p, t, &plan) < 0)
-		return kt_fail(e, KT_E_HOST, ENOMEM, "plan test '%s'", t->name);
 	plan.cgroups = calloc(t->nr_cgroups + 1, sizeof(*plan.cgroups));
-	if (!plan.cgroups)
+	if (!plan.cgroups || resolve_texts(p, t, &plan) < 0)
 		return kt_fail(e, KT_E_HOST, ENOMEM, "plan test '%s'", t->name);
-	for (size_t i = 0; i < t->nr_cgroups; i++) {
-		r = resolve_cgroup(t, &t->cgroups[i], &plan.cgroups[i], e);
-		if (r < 0)
-			return kt_context(e, r, "%s:%d:%d: test '%s', cgroup '%s'", p->file, t->cgroups[i].at.line,
-					  t->cgroups[i].at.column, t->name, t->cgroups[i].name);
-		workers += plan.cgroups[i].nr_workers;
-		plan.nr_cgroups++;
-	}
-	if (workers > SCN_WORKERS_MAX)
-		return kt_fail(e, KT_E_CONFIG, ERANGE, "%s:%d:%d: test '%s' has %llu workers, at most %d", p->file,
-			       t->at.line, t->at.column, t->name, (unsigned long long)workers, SCN_WORKERS_MAX);
+	r = resolve_cgroups(p, t, &plan, e);
+	if (r < 0)
+		return r;
 	*ret = plan;
 	plan = (struct scn_plan){ 0 };
 	return 0;
 }
 
 /*
- * The parts of a cell's time, as seen on an idle host. Emulated vCPUs share one host thread: booting takes them in turn
- * (facts: 64 take half a minute, 252 more than six), and so does the guest time that the workers are given.
+ * The parts of a cell's time, as seen on an idle host. Emulated vCPUs share one host thread:
+ * booting takes them in turn (facts: 64 take half a minute, 252 more than six), and so does the
+ * guest time that the workers are given.
  */
 enum {
 	BOOT_S = 20,
@@ -157,8 +174,8 @@ static int resolve_cell(const struct drv_plan *p, struct drv_cell *c, struct kt_
 	if (!s->topology || !s->scheduler || !s->work_type)
 		return kt_fail(e, KT_E_HOST, ENOMEM, "plan test '%s'", c->test->name);
 	s->nr_cpus = kt_topo_nr_cpus(&c->test->topology);
-	s->variant_hash = cell_variant_hash(s->topology, s->scheduler, s->work_type, &c->test->sysctls,
-					    &c->test->kargs);
+	s->variant_hash = cell_variant_hash(s->topology, s->scheduler, s->work_type,
+					    &c->test->sysctls, &c->test->kargs);
 	s->keep_logs = true;
 	return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What must exist before the first cell starts: built schedulers, their initramfs bases, sizes and deadlines. */
+/* What must exist before the first cell: built schedulers, initramfs bases, sizes, deadlines. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,8 +16,8 @@ extern const uint64_t kt_guest_init_len;
 
 #define GUEST_INIT_PATH_IN_GUEST "/init"
 
-static int make_build_dir(struct drv_run *r, const struct cfg_scheduler *s, const struct kc_entry *k, char **ret,
-			  struct kt_err *e)
+static int make_build_dir(struct drv_run *r, const struct cfg_scheduler *s,
+			  const struct kc_entry *k, char **ret, struct kt_err *e)
 {
 	kt_auto(mem) char *name = drv_safe_name(s->name);
 	kt_auto(mem) char *key = drv_safe_name(k->key);
@@ -36,24 +36,30 @@ static int make_build_dir(struct drv_run *r, const struct cfg_scheduler *s, cons
 }
 
 /* Say what is wrong with the file before anybody wonders about it inside a machine. */
-static int check_binary(const struct cfg_project *p, const struct cfg_scheduler *s, const char *path, struct kt_err *e)
+static int check_binary(const struct cfg_project *p, const struct cfg_scheduler *s,
+			const char *path, struct kt_err *e)
 {
-	const char *next = s->build ? "does its build command write it there?" :
-				      "build it first, or give the scheduler a 'build' command";
+	const char *next = s->build ? "does its build command write it there?"
+				    : "build it first, or give the scheduler a 'build' command";
 	struct stat st;
 
 	if (stat(path, &st) < 0)
-		return kt_fail(e, KT_E_BUILD, errno, "%s:%d:%d: the binary of scheduler '%s' is not there: '%s': %s (%s)",
-			       p->file, s->at.line, s->at.column, s->name, path, strerror(errno), next);
+		return kt_fail(e, KT_E_BUILD, errno,
+			       "%s:%d:%d: the binary of scheduler '%s' is not there: '%s': %s (%s)",
+			       p->file, s->at.line, s->at.column, s->name, path, strerror(errno),
+			       next);
 	if (!S_ISREG(st.st_mode))
-		return kt_fail(e, KT_E_BUILD, EINVAL, "%s:%d:%d: the binary of scheduler '%s' is not a file: '%s'", p->file,
-			       s->at.line, s->at.column, s->name, path);
+		return kt_fail(e, KT_E_BUILD, EINVAL,
+			       "%s:%d:%d: the binary of scheduler '%s' is not a file: '%s'",
+			       p->file, s->at.line, s->at.column, s->name, path);
 	if (!(st.st_mode & 0111))
-		return kt_fail(e, KT_E_BUILD, EACCES,
-			       "%s:%d:%d: the binary of scheduler '%s' is not executable: '%s': chmod +x it", p->file,
-			       s->at.line, s->at.column, s->name, path);
+		return kt_fail(
+			e, KT_E_BUILD, EACCES,
+			"%s:%d:%d: the binary of scheduler '%s' is not executable: '%s': chmod +x it",
+			p->file, s->at.line, s->at.column, s->name, path);
 	if (st.st_size == 0)
-		return kt_fail(e, KT_E_BUILD, ENOEXEC, "%s:%d:%d: the binary of scheduler '%s' is empty: '%s'", p->file,
+		return kt_fail(e, KT_E_BUILD, ENOEXEC,
+			       "%s:%d:%d: the binary of scheduler '%s' is empty: '%s'", p->file,
 			       s->at.line, s->at.column, s->name, path);
 	return 0;
 }
@@ -61,8 +67,14 @@ static int check_binary(const struct cfg_project *p, const struct cfg_scheduler 
 static int make_base(struct drv_run *r, const char *scheduler_path, char **ret, struct kt_err *e)
 {
 	const struct vm_initrd_file files[] = {
-		{ .guest_path = GUEST_INIT_PATH_IN_GUEST, .data = kt_guest_init, .len = kt_guest_init_len, .mode = 0755 },
-		{ .guest_path = GST_SCHEDULER_PATH, .host_path = scheduler_path, .mode = 0755, .libraries = true },
+		{ .guest_path = GUEST_INIT_PATH_IN_GUEST,
+		  .data = kt_guest_init,
+		  .len = kt_guest_init_len,
+		  .mode = 0755 },
+		{ .guest_path = GST_SCHEDULER_PATH,
+		  .host_path = scheduler_path,
+		  .mode = 0755,
+		  .libraries = true },
 	};
 	kt_auto(mem) char *cache = kc_default_dir();
 
@@ -72,9 +84,12 @@ static int make_base(struct drv_run *r, const char *scheduler_path, char **ret, 
 	return vm_initramfs_base(cache, files, scheduler_path ? 2 : 1, ret, e);
 }
 
-/* Build one scheduler for one kernel (NULL: the kernel's own, nothing to build) and make its base. */
-static int prepare_scheduler(struct drv_run *r, const struct cfg_scheduler *s, const struct kc_entry *k,
-			     struct drv_signals *signals, char **ret_base, struct kt_err *e)
+/*
+ * Build one scheduler for one kernel (NULL: the kernel's own, nothing to build) and make its base.
+ */
+static int prepare_scheduler(struct drv_run *r, const struct cfg_scheduler *s,
+			     const struct kc_entry *k, struct drv_signals *signals, char **ret_base,
+			     struct kt_err *e)
 {
 	const struct cfg_project *p = r->plan->project;
 	kt_auto(mem) char *build_dir = NULL;
@@ -140,9 +155,12 @@ static void free_bases(char **bases, size_t nr)
 	free(bases);
 }
 
-/* bases[i] is of scheduler i, the last of the kernel's own; each is made when the first cell wants it. */
-static int prepare_kernel(struct drv_run *r, size_t kernel, char **bases, struct drv_signals *signals,
-			  struct kt_err *e)
+/*
+ * bases[i] is of scheduler i, the last of the kernel's own; each is made when the first cell wants
+ * it.
+ */
+static int prepare_kernel(struct drv_run *r, size_t kernel, char **bases,
+			  struct drv_signals *signals, struct kt_err *e)
 {
 	const struct cfg_project *p = r->plan->project;
 
@@ -155,8 +173,9 @@ static int prepare_kernel(struct drv_run *r, size_t kernel, char **bases, struct
 		if (c->kernel != kernel)
 			continue;
 		if (!bases[at])
-			ret = prepare_scheduler(r, own ? NULL : &p->schedulers[at], r->plan->kernels[kernel].entry,
-						signals, &bases[at], e);
+			ret = prepare_scheduler(r, own ? NULL : &p->schedulers[at],
+						r->plan->kernels[kernel].entry, signals, &bases[at],
+						e);
 		if (ret == 0)
 			ret = finish_cell(r, c, bases[at], e);
 		if (ret < 0)

@@ -51,7 +51,8 @@ void drv_progress_line(struct kt_buf *b, const struct drv_progress *p, size_t co
 
 		kt_buf_adds(&one, shown ? between : p->failed || p->stopping ? between : " ");
 		add_cell(&one, &p->running[shown]);
-		if (drv_columns(kt_buf_str(&line)) + drv_columns(kt_buf_str(&one)) + reserve > columns)
+		if (drv_columns(kt_buf_str(&line)) + drv_columns(kt_buf_str(&one)) + reserve >
+		    columns)
 			break;
 		kt_buf_adds(&line, kt_buf_str(&one));
 	}
@@ -64,7 +65,8 @@ void drv_progress_line(struct kt_buf *b, const struct drv_progress *p, size_t co
 
 static void add_bar(struct kt_buf *b, uint64_t done, uint64_t total, size_t width)
 {
-	size_t filled = done >= total ? width : (size_t)((double)done / (double)total * (double)width);
+	size_t filled = done >= total ? width
+				      : (size_t)((double)done / (double)total * (double)width);
 
 	kt_buf_adds(b, "  [");
 	for (size_t i = 0; i < width; i++)
@@ -72,8 +74,8 @@ static void add_bar(struct kt_buf *b, uint64_t done, uint64_t total, size_t widt
 	kt_buf_addc(b, ']');
 }
 
-void drv_transfer_line(struct kt_buf *b, const char *what, uint64_t done, uint64_t total, double per_second,
-		       size_t columns)
+void drv_transfer_line(struct kt_buf *b, const char *what, uint64_t done, uint64_t total,
+		       double per_second, size_t columns)
 {
 	kt_auto(buf) struct kt_buf line = { 0 };
 	kt_auto(buf) struct kt_buf amount = { 0 };
@@ -85,14 +87,17 @@ void drv_transfer_line(struct kt_buf *b, const char *what, uint64_t done, uint64
 	if (total) {
 		kt_buf_adds(&amount, " of ");
 		kt_format_size(&amount, total);
-		kt_buf_addf(&amount, "  %3.0f %%", done >= total ? 100.0 : 100.0 * (double)done / (double)total);
+		kt_buf_addf(&amount, "  %3.0f %%",
+			    done >= total ? 100.0 : 100.0 * (double)done / (double)total);
 	}
 	if (per_second >= 1) {
 		kt_buf_adds(&rate, "  ");
 		kt_format_size(&rate, (uint64_t)per_second);
 		kt_buf_adds(&rate, "/s");
 	}
-	/* The numbers are what moves: the name gives way to them, and the bar takes what is left. */
+	/*
+	 * The numbers are what moves: the name gives way to them, and the bar takes what is left.
+	 */
 	numbers = drv_columns(kt_buf_str(&amount)) + drv_columns(kt_buf_str(&rate));
 	if (name + numbers > columns)
 		name = columns > numbers ? columns - numbers : 1;
@@ -100,7 +105,8 @@ void drv_transfer_line(struct kt_buf *b, const char *what, uint64_t done, uint64
 	kt_buf_adds(&line, kt_buf_str(&amount));
 	left = columns > name + numbers ? columns - name - numbers : 0;
 	if (total && left >= BAR_MIN + BAR_FRAME)
-		add_bar(&line, done, total, left - BAR_FRAME < BAR_MAX ? left - BAR_FRAME : BAR_MAX);
+		add_bar(&line, done, total,
+			left - BAR_FRAME < BAR_MAX ? left - BAR_FRAME : BAR_MAX);
 	kt_buf_adds(&line, kt_buf_str(&rate));
 	drv_add_cut(b, kt_buf_str(&line), columns);
 }

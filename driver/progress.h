@@ -22,12 +22,15 @@ struct drv_progress {
 	bool stopping;
 	bool utf8;
 };
-/* "[3/12] booting two_cgroups 1.2 s · running smt 4.2 s"; what does not fit in @columns becomes "+2 more". */
+/*
+ * "[3/12] booting two_cgroups 1.2 s · running smt 4.2 s"; what does not fit in @columns becomes "+2
+ * more".
+ */
 void drv_progress_line(struct kt_buf *b, const struct drv_progress *p, size_t columns);
 
 /* "fetch x: 3.2 MiB of 14.2 MiB  23 %  [=====>      ]  1.2 MiB/s"; @total 0: unknown. */
-void drv_transfer_line(struct kt_buf *b, const char *what, uint64_t done, uint64_t total, double per_second,
-		       size_t columns);
+void drv_transfer_line(struct kt_buf *b, const char *what, uint64_t done, uint64_t total,
+		       double per_second, size_t columns);
 
 const char *drv_phase_name(enum cell_phase phase); /* "starting", "booting", ... */
 

@@ -97,7 +97,8 @@ void drv_report_begin(struct drv_run *r, unsigned jobs)
 	kt_buf_addf(&b, "accelerator %s", r->accel.why[0] ? r->accel.why : r->accel.name);
 	if (r->accel.version[0])
 		kt_buf_addf(&b, " (%s)", r->accel.version);
-	kt_buf_addf(&b, "\nrunning %zu test%s on kernel ", p->nr_cells, p->nr_cells == 1 ? "" : "s");
+	kt_buf_addf(&b, "\nrunning %zu test%s on kernel ", p->nr_cells,
+		    p->nr_cells == 1 ? "" : "s");
 	for (size_t i = 0; i < p->nr_kernels; i++)
 		kt_buf_addf(&b, "%s%s", i ? ", " : "", p->kernels[i].entry->release);
 	kt_buf_addf(&b, ", %u at a time\n", jobs);
@@ -124,21 +125,22 @@ static const char *const stream_names[] = {
 	[CELL_KERNEL_LOG] = "kernel",
 };
 
-static void print_line(struct drv_run *r, const struct drv_cell *c, enum cell_stream stream, const char *text,
-		       size_t len)
+static void print_line(struct drv_run *r, const struct drv_cell *c, enum cell_stream stream,
+		       const char *text, size_t len)
 {
 	kt_auto(buf) struct kt_buf b = { 0 };
 
 	if (len && text[len - 1] == '\r')
 		len--;
-	kt_buf_addf(&b, "%s%s %s|%s ", style(r, DRV_DIM), c->test->name, stream_names[stream], style(r, DRV_PLAIN));
+	kt_buf_addf(&b, "%s%s %s|%s ", style(r, DRV_DIM), c->test->name, stream_names[stream],
+		    style(r, DRV_PLAIN));
 	kt_buf_add_printable(&b, text, len);
 	kt_buf_addc(&b, '\n');
 	print(r, &b);
 }
 
-void drv_report_output(struct drv_run *r, struct drv_cell *c, enum cell_stream stream, const char *text,
-		       size_t len)
+void drv_report_output(struct drv_run *r, struct drv_cell *c, enum cell_stream stream,
+		       const char *text, size_t len)
 {
 	struct kt_buf *line = &c->line[stream];
 	size_t at = 0;
@@ -175,7 +177,8 @@ static void flush_lines(struct drv_run *r, const struct drv_cell *c)
 
 static bool is_news(const struct drv_run *r, const struct drv_cell *c)
 {
-	return !r->ctx->globals.quiet || c->interrupted || (c->verdict != SCN_PASS && c->verdict != SCN_SKIP);
+	return !r->ctx->globals.quiet || c->interrupted ||
+	       (c->verdict != SCN_PASS && c->verdict != SCN_SKIP);
 }
 
 void drv_report_finished(struct drv_run *r, const struct drv_cell *c, const char *text)
@@ -195,8 +198,9 @@ void drv_report_finished(struct drv_run *r, const struct drv_cell *c, const char
 
 void drv_add_totals(struct kt_buf *b, const struct drv_totals *t)
 {
-	kt_buf_addf(b, "%u passed, %u failed, %u inconclusive, %u skipped, %u errors", t->nr[SCN_PASS], t->nr[SCN_FAIL],
-		    t->nr[SCN_INCONCLUSIVE], t->nr[SCN_SKIP], t->nr[SCN_ERROR]);
+	kt_buf_addf(b, "%u passed, %u failed, %u inconclusive, %u skipped, %u errors",
+		    t->nr[SCN_PASS], t->nr[SCN_FAIL], t->nr[SCN_INCONCLUSIVE], t->nr[SCN_SKIP],
+		    t->nr[SCN_ERROR]);
 }
 
 /* Everything that did not pass, worst first, so that the screen's end has it all. */
@@ -238,7 +242,8 @@ static void add_sum(struct kt_buf *b, const struct drv_run *r)
 	kt_buf_adds(b, style(r, DRV_PLAIN));
 	kt_buf_addf(b, "  in %.1f s\n", (double)(r->ended_ns - r->started_ns) / 1e9);
 	if (r->totals.interrupted || r->totals.not_run)
-		kt_buf_addf(b, "interrupted: %u stopped, %u not started\n", r->totals.interrupted, r->totals.not_run);
+		kt_buf_addf(b, "interrupted: %u stopped, %u not started\n", r->totals.interrupted,
+			    r->totals.not_run);
 }
 
 void drv_report_end(struct drv_run *r)
@@ -284,7 +289,8 @@ void drv_report_status(struct drv_run *r, bool stopping)
 		p.done += c->state == DRV_ENDED;
 		if (c->state != DRV_STARTED || p.nr_running == SHOWN_RUNNING)
 			continue;
-		running[p.nr_running++] = (struct drv_progress_cell){ c->test->name, c->phase, now - c->started_ns };
+		running[p.nr_running++] =
+			(struct drv_progress_cell){ c->test->name, c->phase, now - c->started_ns };
 	}
 	drv_progress_line(&b, &p, r->ctx->term.columns - 1);
 	drv_term_status(&r->ctx->term, kt_buf_str(&b));

@@ -91,8 +91,8 @@ void drv_events_phase(struct drv_run *r, const struct drv_cell *c)
 	end(&j);
 }
 
-void drv_events_output(struct drv_run *r, const struct drv_cell *c, enum cell_stream stream, const char *text,
-		       size_t len)
+void drv_events_output(struct drv_run *r, const struct drv_cell *c, enum cell_stream stream,
+		       const char *text, size_t len)
 {
 	kt_auto(buf) struct kt_buf b = { 0 };
 	struct kt_json j;

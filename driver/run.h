@@ -22,15 +22,15 @@ struct drv_run {
 	struct drv_plan *plan;
 	struct drv_host host;
 	struct vm_accel_choice accel;
-	char *id;      /* 20261121T070000Z-1f3a5c */
+	char *id; /* 20261121T070000Z-1f3a5c */
 	char *out_dir; /* PROJECT/ktstr-out */
-	char *dir;     /* PROJECT/ktstr-out/runs/ID */
-	char *commit;  /* NULL: unknown */
+	char *dir; /* PROJECT/ktstr-out/runs/ID */
+	char *commit; /* NULL: unknown */
 	time_t started;
 	uint64_t started_ns, ended_ns;
 	struct drv_totals totals;
 	uint64_t status_ns; /* when the status line was last drawn */
-	bool json;       /* events on stdout */
+	bool json; /* events on stdout */
 	bool no_capture;
 };
 void drv_run_done(struct drv_run *r);
@@ -41,7 +41,10 @@ static inline void kt_cleanup_drv_run(struct drv_run *r)
 
 /* ktstr-out/ with its .gitignore. Sets out_dir. */
 int drv_run_make_out_dir(struct drv_run *r, struct kt_err *e);
-/* runs/ID, a directory for each kernel, "runs/latest", paths of all cells. The plan's kernels have their entries. */
+/*
+ * runs/ID, a directory for each kernel, "runs/latest", paths of all cells. The plan's kernels have
+ * their entries.
+ */
 int drv_run_make_dir(struct drv_run *r, struct kt_err *e);
 /* The one directory that @c writes into. */
 int drv_run_make_cell_dir(const struct drv_cell *c, struct kt_err *e);
@@ -50,7 +53,10 @@ int drv_run_write_json(const struct drv_run *r, struct kt_err *e);
 
 /* ---- making cells ready ---- */
 
-/* Build what the kernels' cells need and make their initramfs bases. KT_E_BUILD; KT_E_INTR when interrupted. */
+/*
+ * Build what the kernels' cells need and make their initramfs bases. KT_E_BUILD; KT_E_INTR when
+ * interrupted.
+ */
 int drv_prepare(struct drv_run *r, struct drv_signals *signals, struct kt_err *e);
 
 struct drv_build_opts {
@@ -60,15 +66,16 @@ struct drv_build_opts {
 	const char *build_dir; /* $KTSTR_OUT; exists */
 };
 /* Run its build command. KT_E_BUILD with the end of the command's output. */
-int drv_build(struct drv_run *r, const struct drv_build_opts *o, struct drv_signals *signals, struct kt_err *e);
+int drv_build(struct drv_run *r, const struct drv_build_opts *o, struct drv_signals *signals,
+	      struct kt_err *e);
 
 /* ---- reports ---- */
 
 void drv_report_begin(struct drv_run *r, unsigned jobs);
 void drv_report_started(struct drv_run *r, const struct drv_cell *c);
 void drv_report_phase(struct drv_run *r, const struct drv_cell *c);
-void drv_report_output(struct drv_run *r, struct drv_cell *c, enum cell_stream stream, const char *text,
-		       size_t len);
+void drv_report_output(struct drv_run *r, struct drv_cell *c, enum cell_stream stream,
+		       const char *text, size_t len);
 /* @text: the failure text, "" when it has none. */
 void drv_report_finished(struct drv_run *r, const struct drv_cell *c, const char *text);
 void drv_report_end(struct drv_run *r);
@@ -79,8 +86,8 @@ void drv_report_status(struct drv_run *r, bool stopping);
 void drv_events_begin(struct drv_run *r, unsigned jobs);
 void drv_events_started(struct drv_run *r, const struct drv_cell *c);
 void drv_events_phase(struct drv_run *r, const struct drv_cell *c);
-void drv_events_output(struct drv_run *r, const struct drv_cell *c, enum cell_stream stream, const char *text,
-		       size_t len);
+void drv_events_output(struct drv_run *r, const struct drv_cell *c, enum cell_stream stream,
+		       const char *text, size_t len);
 void drv_events_finished(struct drv_run *r, const struct drv_cell *c, const char *text);
 void drv_events_end(struct drv_run *r);
 /* What identifies a cell, in events, run.json and --list --json. */
@@ -92,13 +99,14 @@ void drv_add_totals(struct kt_buf *b, const struct drv_totals *t);
 /* ---- the loop ---- */
 
 struct drv_limits {
-	unsigned jobs;         /* cells at a time; 0: as the CPUs allow */
-	unsigned cpus;         /* for vCPU threads, when jobs is 0 */
+	unsigned jobs; /* cells at a time; 0: as the CPUs allow */
+	unsigned cpus; /* for vCPU threads, when jobs is 0 */
 	uint64_t memory_bytes; /* for all guests together */
 	uint64_t host_memory_bytes; /* a guest that needs more can never run; 0: unknown */
 };
 /* How many host CPUs a cell keeps busy. */
-unsigned drv_cell_weight(const struct drv_run *r, const struct drv_cell *c, const struct drv_limits *l);
+unsigned drv_cell_weight(const struct drv_run *r, const struct drv_cell *c,
+			 const struct drv_limits *l);
 /* Cells at a time when all are of the smallest weight: for the first line of the report. */
 unsigned drv_max_jobs(const struct drv_run *r, const struct drv_limits *l);
 
@@ -106,10 +114,11 @@ unsigned drv_max_jobs(const struct drv_run *r, const struct drv_limits *l);
 typedef enum scn_verdict (*drv_cell_main)(const struct cell_spec *spec, int msg_fd);
 
 /**
- * Run all cells of the plan, each in a process of its own; fills their results and r->totals. Failing cells and Ctrl-C
- * are results, not errors; an error is only returned when the loop itself cannot go on (all cells are then killed).
+ * Run all cells of the plan, each in a process of its own; fills their results and r->totals.
+ * Failing cells and Ctrl-C are results, not errors; an error is only returned when the loop itself
+ * cannot go on (all cells are then killed).
  */
-int drv_run_cells(struct drv_run *r, const struct drv_limits *l, drv_cell_main cell_main, struct drv_signals *signals,
-		  struct kt_err *e);
+int drv_run_cells(struct drv_run *r, const struct drv_limits *l, drv_cell_main cell_main,
+		  struct drv_signals *signals, struct kt_err *e);
 
 #endif

@@ -89,11 +89,15 @@ static void point_latest(const struct drv_run *r, const char *runs)
 		return;
 	if (symlink(r->id, temporary) == 0 && rename(temporary, link) == 0)
 		return;
-	kt_log(KT_AREA_DRIVER, KT_WARN, "cannot point '%s' to this run: %s; it stays as it is", link, strerror(errno));
+	kt_log(KT_AREA_DRIVER, KT_WARN, "cannot point '%s' to this run: %s; it stays as it is",
+	       link, strerror(errno));
 	(void)unlink(temporary);
 }
 
-/* "7.3.4-abc1234-dirty"; another kernel of the same release in this run gets its place in the list as well. */
+/*
+ * "7.3.4-abc1234-dirty"; another kernel of the same release in this run gets its place in the list
+ * as well.
+ */
 static int name_kernel_dir(struct drv_run *r, size_t index, struct kt_err *e)
 {
 	struct drv_kernel *k = &r->plan->kernels[index];
@@ -123,9 +127,10 @@ static int name_cell_files(const struct drv_run *r, struct drv_cell *c, struct k
 	kt_auto(mem) char *test = drv_safe_name(c->test->name);
 
 	if (test) {
-		c->spec.sidecar_path =
-			kt_fmt("%s/%s/%s-%016" PRIx64 ".ktstr.json", r->dir, dir, test, c->spec.variant_hash);
-		c->spec.log_dir = kt_fmt("%s/%s/%s-%016" PRIx64 ".log", r->dir, dir, test, c->spec.variant_hash);
+		c->spec.sidecar_path = kt_fmt("%s/%s/%s-%016" PRIx64 ".ktstr.json", r->dir, dir,
+					      test, c->spec.variant_hash);
+		c->spec.log_dir = kt_fmt("%s/%s/%s-%016" PRIx64 ".log", r->dir, dir, test,
+					 c->spec.variant_hash);
 	}
 	if (!c->spec.sidecar_path || !c->spec.log_dir)
 		return kt_fail(e, KT_E_HOST, ENOMEM, "name the files of test '%s'", c->test->name);

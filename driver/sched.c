@@ -23,7 +23,7 @@ struct loop {
 	drv_cell_main cell_main;
 	struct drv_signals *signals;
 	struct drv_cell **order; /* biggest first; NULL: started */
-	size_t nr_order, first;  /* order[0..first) are started */
+	size_t nr_order, first; /* order[0..first) are started */
 	struct drv_cell **running;
 	size_t nr_running, max_running;
 	struct pollfd *polls;
@@ -32,7 +32,8 @@ struct loop {
 	bool stopping;
 };
 
-unsigned drv_cell_weight(const struct drv_run *r, const struct drv_cell *c, const struct drv_limits *l)
+unsigned drv_cell_weight(const struct drv_run *r, const struct drv_cell *c,
+			 const struct drv_limits *l)
 {
 	/* One thread runs all vCPUs of an emulated guest; under KVM each vCPU is a thread. */
 	if (r->accel.accel == VM_ACCEL_TCG)
@@ -59,7 +60,8 @@ unsigned drv_max_jobs(const struct drv_run *r, const struct drv_limits *l)
 
 static int compare_size(const void *pa, const void *pb)
 {
-	const struct drv_cell *a = *(struct drv_cell *const *)pa, *b = *(struct drv_cell *const *)pb;
+	const struct drv_cell *a = *(struct drv_cell *const *)pa,
+			      *b = *(struct drv_cell *const *)pb;
 
 	if (a->spec.host_deadline_ns != b->spec.host_deadline_ns)
 		return a->spec.host_deadline_ns > b->spec.host_deadline_ns ? -1 : 1;
@@ -102,9 +104,11 @@ static bool fits(const struct loop *l, const struct drv_cell *c)
 		return true; /* alone, whatever it needs: waiting would not help */
 	if (l->nr_running == l->max_running)
 		return false;
-	if (!l->limits->jobs && l->cpus_used + drv_cell_weight(l->run, c, l->limits) > l->limits->cpus)
+	if (!l->limits->jobs &&
+	    l->cpus_used + drv_cell_weight(l->run, c, l->limits) > l->limits->cpus)
 		return false;
-	return !l->limits->memory_bytes || l->memory_used + c->spec.memory_bytes <= l->limits->memory_bytes;
+	return !l->limits->memory_bytes ||
+	       l->memory_used + c->spec.memory_bytes <= l->limits->memory_bytes;
 }
 
 static struct drv_cell *take_next(struct loop *l)
@@ -144,7 +148,8 @@ static int check_memory(const struct loop *l, const struct drv_cell *c, struct k
 	kt_format_size(&b, c->spec.memory_bytes);
 	kt_buf_adds(&b, " for the guest, and this host has ");
 	kt_format_size(&b, has);
-	return kt_fail(e, KT_E_HOST, 0, "test '%s' needs %s: give it less by 'memory' or a smaller topology",
+	return kt_fail(e, KT_E_HOST, 0,
+		       "test '%s' needs %s: give it less by 'memory' or a smaller topology",
 		       c->test->name, kt_buf_str(&b));
 }
 
@@ -164,8 +169,8 @@ static void start(struct loop *l, struct drv_cell *c)
 }
 
 /*
- * A few at a time, so that a wide machine still reads its first cells' messages while it starts the last. Returns whether
- * there may be more to start at once.
+ * A few at a time, so that a wide machine still reads its first cells' messages while it starts the
+ * last. Returns whether there may be more to start at once.
  */
 static bool start_some(struct loop *l)
 {
@@ -228,7 +233,9 @@ static void on_signals(struct loop *l)
 		l->stopping = true;
 		if (!again) {
 			drv_term_clear(&l->run->ctx->term);
-			fprintf(stderr, "interrupted: stopping %zu running; once more kills at once\n", l->nr_running);
+			fprintf(stderr,
+				"interrupted: stopping %zu running; once more kills at once\n",
+				l->nr_running);
 		}
 		for (size_t i = 0; i < l->nr_running; i++) {
 			if (again)

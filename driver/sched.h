@@ -6,8 +6,8 @@
 #include "driver/run.h"
 
 /* Fork the cell's process. On failure the cell has not started. */
-int drv_cell_spawn(struct drv_run *r, struct drv_cell *c, drv_cell_main cell_main, const struct drv_signals *signals,
-		   struct kt_err *e);
+int drv_cell_spawn(struct drv_run *r, struct drv_cell *c, drv_cell_main cell_main,
+		   const struct drv_signals *signals, struct kt_err *e);
 /* Messages have arrived, or the other end is closed (msg_fd is -1 afterwards). */
 void drv_cell_read(struct drv_run *r, struct drv_cell *c);
 /* Its process has ended: reap it, settle verdict and files, report. */

@@ -22,27 +22,37 @@ enum {
 	READ_BYTES = 64 << 10,
 	CAUSE_COLUMNS = 160,
 	CELL_MSG_FD = 3,
-	/* A cell watches its deadline itself and has more to tell then; this is for one that no longer can. */
+	/*
+	 * A cell watches its deadline itself and has more to tell then; this is for one that no
+	 * longer can.
+	 */
 	DEADLINE_GRACE_S = 10,
 };
 
 /* ---- the child ---- */
 
-/* Everything of the parent's that the cell has no business with: other cells' pipes, the signalfd, locks. */
+/*
+ * Everything of the parent's that the cell has no business with: other cells' pipes, the signalfd,
+ * locks.
+ */
 static int keep_only(int fd)
 {
 	if (fd != CELL_MSG_FD && dup3(fd, CELL_MSG_FD, O_CLOEXEC) < 0)
 		return -1;
-	(void)close_range(CELL_MSG_FD + 1, ~0U, 0); /* an old kernel leaves them open, which is only untidy */
+	(void)close_range(CELL_MSG_FD + 1, ~0U,
+			  0); /* an old kernel leaves them open, which is only untidy */
 	return CELL_MSG_FD;
 }
 
-static _Noreturn void be_cell(struct drv_run *r, const struct drv_cell *c, drv_cell_main cell_main, int fd,
-			      pid_t parent, const struct drv_signals *signals)
+static _Noreturn void be_cell(struct drv_run *r, const struct drv_cell *c, drv_cell_main cell_main,
+			      int fd, pid_t parent, const struct drv_signals *signals)
 {
 	int msg_fd;
 
-	/* Own group: a Ctrl-C on the terminal is the parent's to handle. No cell outlives its parent. */
+	/*
+	 * Own group: a Ctrl-C on the terminal is the parent's to handle. No cell outlives its
+	 * parent.
+	 */
 	(void)setpgid(0, 0);
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
 		_exit(DRV_EXIT_INTERNAL);
@@ -71,8 +81,8 @@ static int make_pipe(int ret[2], struct kt_err *e)
 	return 0;
 }
 
-int drv_cell_spawn(struct drv_run *r, struct drv_cell *c, drv_cell_main cell_main, const struct drv_signals *signals,
-		   struct kt_err *e)
+int drv_cell_spawn(struct drv_run *r, struct drv_cell *c, drv_cell_main cell_main,
+		   const struct drv_signals *signals, struct kt_err *e)
 {
 	pid_t parent = getpid();
 	int fds[2], ret;
@@ -114,7 +124,10 @@ int drv_cell_spawn(struct drv_run *r, struct drv_cell *c, drv_cell_main cell_mai
 
 /* ---- messages ---- */
 
-/* The line to remember of a failure text: the first that says something, not the header that names the test. */
+/*
+ * The line to remember of a failure text: the first that says something, not the header that names
+ * the test.
+ */
 static char *cause_of(const char *text)
 {
 	kt_auto(buf) struct kt_buf b = { 0 };
@@ -144,7 +157,8 @@ static void on_done(struct drv_cell *c, const char *data, size_t len)
 	c->has_done = true;
 }
 
-static void on_message(struct drv_run *r, struct drv_cell *c, uint32_t type, const char *data, size_t len)
+static void on_message(struct drv_run *r, struct drv_cell *c, uint32_t type, const char *data,
+		       size_t len)
 {
 	switch ((enum cell_msg_type)type) {
 	case CELL_MSG_PHASE:
@@ -162,12 +176,13 @@ static void on_message(struct drv_run *r, struct drv_cell *c, uint32_t type, con
 		on_done(c, data, len);
 		return;
 	}
-	kt_log(KT_AREA_DRIVER, KT_DEBUG, "test '%s' sent a message of unknown type %u", c->test->name, type);
+	kt_log(KT_AREA_DRIVER, KT_DEBUG, "test '%s' sent a message of unknown type %u",
+	       c->test->name, type);
 }
 
 /*
- * Take whole messages off c->in. A DONE message stays there, as the last thing of a cell: its text is reported when the
- * process has ended. Returns false when the stream makes no sense.
+ * Take whole messages off c->in. A DONE message stays there, as the last thing of a cell: its text
+ * is reported when the process has ended. Returns false when the stream makes no sense.
  */
 static bool take_messages(struct drv_run *r, struct drv_cell *c)
 {
@@ -208,7 +223,8 @@ void drv_cell_read(struct drv_run *r, struct drv_cell *c)
 		if (n > 0 && kt_buf_ok(&c->in) && take_messages(r, c))
 			continue;
 		if (n > 0)
-			kt_log(KT_AREA_DRIVER, KT_WARN, "the messages of test '%s' make no sense; reading no more of them",
+			kt_log(KT_AREA_DRIVER, KT_WARN,
+			       "the messages of test '%s' make no sense; reading no more of them",
 			       c->test->name);
 		kt_cleanup_fd(&c->msg_fd);
 		c->msg_fd = -1;
@@ -241,7 +257,10 @@ static void reap(struct drv_cell *c, struct kt_proc_end *ret)
 {
 	int status = 0;
 
-	/* While it is a zombie its number cannot belong to anybody else: the time to clear its group. */
+	/*
+	 * While it is a zombie its number cannot belong to anybody else: the time to clear its
+	 * group.
+	 */
 	kill(-c->pid, SIGKILL);
 	while (waitpid(c->pid, &status, 0) < 0 && errno == EINTR)
 		;
@@ -262,19 +281,28 @@ static void write_error(struct drv_cell *c, const char *kind, const char *text)
 		       kt_err_text(&e, why, sizeof(why)), c->test->name);
 }
 
-/* The verdict of a cell that said none, or that we stopped; the text is what its failure text will be. */
+/*
+ * The verdict of a cell that said none, or that we stopped; the text is what its failure text will
+ * be.
+ */
 static void settle(struct drv_cell *c, const struct kt_proc_end *end, struct kt_buf *text)
 {
-	/* A verdict that was reached in time stands; what a cell says after SIGTERM is only that it was stopped. */
-	bool stopped = c->terminated && (!c->has_done || c->done.verdict == SCN_ERROR || c->done.verdict == SCN_SKIP);
+	/*
+	 * A verdict that was reached in time stands; what a cell says after SIGTERM is only that it
+	 * was stopped.
+	 */
+	bool stopped = c->terminated && (!c->has_done || c->done.verdict == SCN_ERROR ||
+					 c->done.verdict == SCN_SKIP);
 
 	c->verdict = SCN_ERROR;
 	if (stopped && !c->timed_out) {
 		c->interrupted = true;
 	} else if (stopped) {
-		kt_buf_addf(text, "timeout: no result within %.0f s of host time, in phase '%s'; stopped it. A slow host can "
-			    "be given more by 'time-scale', the test by 'timeout'",
-			    (double)c->spec.host_deadline_ns / 1e9, drv_phase_name(c->phase));
+		kt_buf_addf(
+			text,
+			"timeout: no result within %.0f s of host time, in phase '%s'; stopped it. A slow host can "
+			"be given more by 'time-scale', the test by 'timeout'",
+			(double)c->spec.host_deadline_ns / 1e9, drv_phase_name(c->phase));
 		write_error(c, "timeout", kt_buf_str(text));
 		kt_buf_addf(text, "\nlogs: %s", c->spec.log_dir);
 	} else if (!c->has_done) {

@@ -10,8 +10,9 @@
 #include "base/log.h"
 
 static const char *const escapes[DRV_STYLE_NR] = {
-	[DRV_PLAIN] = "\033[0m", [DRV_BOLD] = "\033[1m",  [DRV_DIM] = "\033[2m",   [DRV_RED] = "\033[1;31m",
-	[DRV_GREEN] = "\033[32m", [DRV_YELLOW] = "\033[33m", [DRV_CYAN] = "\033[36m",
+	[DRV_PLAIN] = "\033[0m",  [DRV_BOLD] = "\033[1m",   [DRV_DIM] = "\033[2m",
+	[DRV_RED] = "\033[1;31m", [DRV_GREEN] = "\033[32m", [DRV_YELLOW] = "\033[33m",
+	[DRV_CYAN] = "\033[36m",
 };
 
 enum { COLUMNS_DEFAULT = 80, COLUMNS_MIN = 20 };
@@ -29,9 +30,10 @@ static bool locale_is_utf8(void)
 	static const char *const names[] = { "LC_ALL", "LC_CTYPE", "LANG" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (!env_is_set(names[i]))
-			continue;
-		return strcasestr(getenv(names[i]), "utf-8") || strcasestr(getenv(names[i]), "utf8");
+		const char *value = getenv(names[i]);
+
+		if (value && value[0])
+			return strcasestr(value, "utf-8") || strcasestr(value, "utf8");
 	}
 	return false;
 }

@@ -10,18 +10,30 @@
 #include "base/str.h"
 
 enum drv_color { DRV_COLOR_AUTO, DRV_COLOR_ALWAYS, DRV_COLOR_NEVER };
-enum drv_style { DRV_PLAIN, DRV_BOLD, DRV_DIM, DRV_RED, DRV_GREEN, DRV_YELLOW, DRV_CYAN, DRV_STYLE_NR };
-
-struct drv_term {
-	bool live;        /* stderr is a terminal that can redraw a line */
-	bool color_out;   /* stdout */
-	bool color_err;   /* stderr */
-	bool utf8;
-	unsigned columns; /* of stderr; 80 when unknown */
-	bool shown;       /* a status line is on the screen */
+enum drv_style {
+	DRV_PLAIN,
+	DRV_BOLD,
+	DRV_DIM,
+	DRV_RED,
+	DRV_GREEN,
+	DRV_YELLOW,
+	DRV_CYAN,
+	DRV_STYLE_NR
 };
 
-/* Looks at the environment (NO_COLOR, TERM, LANG) and the descriptors 1 and 2; log lines go through it from here on. */
+struct drv_term {
+	bool live; /* stderr is a terminal that can redraw a line */
+	bool color_out; /* stdout */
+	bool color_err; /* stderr */
+	bool utf8;
+	unsigned columns; /* of stderr; 80 when unknown */
+	bool shown; /* a status line is on the screen */
+};
+
+/*
+ * Looks at the environment (NO_COLOR, TERM, LANG) and the descriptors 1 and 2; log lines go through
+ * it from here on.
+ */
 void drv_term_init(struct drv_term *t, enum drv_color color);
 /* After SIGWINCH. */
 void drv_term_resize(struct drv_term *t);

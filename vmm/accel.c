@@ -23,7 +23,8 @@ static int find_in_path(const char *name, char *ret, size_t size)
 		path = "/usr/local/bin:/usr/bin:/bin";
 	for (; *path; path = *end ? end + 1 : end) {
 		end = strchrnul(path, ':');
-		if (end > path && kt_snprintf(ret, size, "%.*s/%s", (int)(end - path), path, name) == 0 &&
+		if (end > path &&
+		    kt_snprintf(ret, size, "%.*s/%s", (int)(end - path), path, name) == 0 &&
 		    access(ret, X_OK) == 0)
 			return 0;
 	}
@@ -36,19 +37,23 @@ static int find_qemu(struct vm_accel_choice *c, struct kt_err *e)
 
 	if (given && strchr(given, '/')) {
 		if (access(given, X_OK) < 0)
-			return kt_fail(e, KT_E_TOOL, errno, "KTSTR_QEMU='%s': %s", given, strerror(errno));
+			return kt_fail(e, KT_E_TOOL, errno, "KTSTR_QEMU='%s': %s", given,
+				       strerror(errno));
 		if (kt_snprintf(c->program, sizeof(c->program), "%s", given) < 0)
-			return kt_fail(e, KT_E_TOOL, ENAMETOOLONG, "KTSTR_QEMU='%s': path is too long", given);
+			return kt_fail(e, KT_E_TOOL, ENAMETOOLONG,
+				       "KTSTR_QEMU='%s': path is too long", given);
 		return 0;
 	}
 	if (given && *given) {
 		if (find_in_path(given, c->program, sizeof(c->program)) < 0)
-			return kt_fail(e, KT_E_TOOL, ENOENT, "KTSTR_QEMU='%s': not found in PATH", given);
+			return kt_fail(e, KT_E_TOOL, ENOENT, "KTSTR_QEMU='%s': not found in PATH",
+				       given);
 		return 0;
 	}
 	if (find_in_path(QEMU_PROGRAM, c->program, sizeof(c->program)) < 0)
 		return kt_fail(e, KT_E_TOOL, ENOENT,
-			       "%s not found in PATH: " QEMU_HINT "%d or newer (Debian 12: from bookworm-backports)",
+			       "%s not found in PATH: " QEMU_HINT
+			       "%d or newer (Debian 12: from bookworm-backports)",
 			       QEMU_PROGRAM, QEMU_MAJOR_MIN);
 	return 0;
 }
@@ -65,21 +70,25 @@ static int read_version(struct vm_accel_choice *c, struct kt_err *e)
 	size_t n;
 	int r;
 
-	r = kt_proc_run(&(struct kt_proc_opts){ .argv = argv }, VERSION_TIMEOUT_MS, VERSION_TEXT_MAX, &out, NULL, &end, e);
+	r = kt_proc_run(&(struct kt_proc_opts){ .argv = argv }, VERSION_TIMEOUT_MS,
+			VERSION_TEXT_MAX, &out, NULL, &end, e);
 	if (r < 0)
 		return kt_context(e, r, "ask QEMU for its version");
 	at = strstr(kt_buf_str(&out), word);
 	at = at ? at + strlen(word) : "";
 	n = strspn(at, "0123456789.");
 	if (n == 0 || n > 32)
-		return kt_fail(e, KT_E_TOOL, EINVAL, "'%s --version' does not say which version of QEMU it is", c->program);
+		return kt_fail(e, KT_E_TOOL, EINVAL,
+			       "'%s --version' does not say which version of QEMU it is",
+			       c->program);
 	for (const char *p = at; isdigit((unsigned char)*p) && major < 1000; p++)
 		major = major * 10 + (unsigned)(*p - '0');
 	(void)kt_snprintf(c->version, sizeof(c->version), "QEMU %.*s", (int)n, at); /* fits */
 	if (major < QEMU_MAJOR_MIN)
 		return kt_fail(e, KT_E_TOOL, EINVAL,
-			       "'%s' is %s: " QEMU_HINT "%d or newer (Debian 12: from bookworm-backports)", c->program,
-			       c->version, QEMU_MAJOR_MIN);
+			       "'%s' is %s: " QEMU_HINT
+			       "%d or newer (Debian 12: from bookworm-backports)",
+			       c->program, c->version, QEMU_MAJOR_MIN);
 	return 0;
 }
 
@@ -89,7 +98,8 @@ static void describe_kvm(char *ret, size_t size)
 	kt_auto(fd) int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 
 	if (fd >= 0)
-		(void)kt_snprintf(ret, size, "/dev/kvm is there, but this version has no KVM back end yet");
+		(void)kt_snprintf(ret, size,
+				  "/dev/kvm is there, but this version has no KVM back end yet");
 	else if (errno == ENOENT)
 		(void)kt_snprintf(ret, size, "no /dev/kvm on this host");
 	else

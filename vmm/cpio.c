@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The list of files of an initramfs, and the newc archive of it: the same list always gives the same bytes. */
+/* The files of an initramfs and the newc archive of them: the same list gives the same bytes. */
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
@@ -61,8 +61,8 @@ static char *normalise(const char *path)
 	return kt_buf_ok(&b) && b.len ? kt_buf_take(&b) : NULL;
 }
 
-int vm_cpio_add(struct vm_cpio_list *l, const char *guest_path, const char *host_path, const void *data, size_t len,
-		unsigned mode)
+int vm_cpio_add(struct vm_cpio_list *l, const char *guest_path, const char *host_path,
+		const void *data, size_t len, unsigned mode)
 {
 	kt_auto(mem) char *guest = normalise(guest_path);
 	kt_auto(mem) char *host = host_path ? strdup(host_path) : NULL;
@@ -97,7 +97,8 @@ static int archive_fail(struct writer *w, const char *path, struct kt_err *e)
 }
 
 /* Nothing of the host or of now: no times, owners, inode numbers. */
-static int write_header(struct writer *w, const char *path, unsigned mode, uint64_t size, struct kt_err *e)
+static int write_header(struct writer *w, const char *path, unsigned mode, uint64_t size,
+			struct kt_err *e)
 {
 	bool dir = S_ISDIR(mode);
 
@@ -128,28 +129,35 @@ static int write_parents(struct writer *w, const char *path, struct kt_err *e)
 {
 	int r = 0;
 
-	for (const char *slash = strchr(path + 1, '/'); slash && r == 0; slash = strchr(slash + 1, '/')) {
+	for (const char *slash = strchr(path + 1, '/'); slash && r == 0;
+	     slash = strchr(slash + 1, '/')) {
 		kt_auto(mem) char *dir = strndup(path, (size_t)(slash - path));
 
 		if (!dir)
-			return kt_fail(e, KT_E_HOST, ENOMEM, "make directory '%s' in the initramfs", path);
+			return kt_fail(e, KT_E_HOST, ENOMEM, "make directory '%s' in the initramfs",
+				       path);
 		if (dir_is_made(w, dir))
 			continue;
 		if (kt_strv_add(&w->dirs, dir) < 0)
-			return kt_fail(e, KT_E_HOST, ENOMEM, "make directory '%s' in the initramfs", path);
+			return kt_fail(e, KT_E_HOST, ENOMEM, "make directory '%s' in the initramfs",
+				       path);
 		r = write_header(w, dir, S_IFDIR | 0755, 0, e);
 	}
 	return r;
 }
 
-static int write_data(struct writer *w, const struct vm_cpio_file *f, const void *data, size_t len, struct kt_err *e)
+static int write_data(struct writer *w, const struct vm_cpio_file *f, const void *data, size_t len,
+		      struct kt_err *e)
 {
 	if (len && archive_write_data(w->a, data, len) != (la_ssize_t)len)
 		return archive_fail(w, f->guest_path, e);
 	return 0;
 }
 
-/* Its length and hash were decided before: a file that changes meanwhile must not go under that name. */
+/*
+ * Its length and hash were decided before: a file that changes meanwhile must not go under that
+ * name.
+ */
 static int write_host_file(struct writer *w, const struct vm_cpio_file *f, struct kt_err *e)
 {
 	kt_auto(fd) int fd = open(f->host_path, O_RDONLY | O_CLOEXEC);
@@ -174,7 +182,8 @@ static int write_host_file(struct writer *w, const struct vm_cpio_file *f, struc
 		if (n < 0)
 			return kt_fail(e, KT_E_HOST, errno, "read '%s'", f->host_path);
 		if (n == 0)
-			return kt_fail(e, KT_E_HOST, ESTALE, "'%s' became shorter while it was read", f->host_path);
+			return kt_fail(e, KT_E_HOST, ESTALE,
+				       "'%s' became shorter while it was read", f->host_path);
 		kt_sha256_add(&sha, chunk, (size_t)n);
 		r = write_data(w, f, chunk, (size_t)n, e);
 		if (r < 0)
@@ -182,7 +191,8 @@ static int write_host_file(struct writer *w, const struct vm_cpio_file *f, struc
 	}
 	kt_sha256_hex(&sha, hex);
 	if (f->sha256[0] && !kt_streq(hex, f->sha256))
-		return kt_fail(e, KT_E_HOST, ESTALE, "'%s' changed while it was read", f->host_path);
+		return kt_fail(e, KT_E_HOST, ESTALE, "'%s' changed while it was read",
+			       f->host_path);
 	return 0;
 }
 
@@ -228,7 +238,8 @@ static int write_archive(const struct vm_cpio_list *l, int fd, struct kt_buf *bu
 	if (!w.a || !w.entry) {
 		r = kt_fail(e, KT_E_HOST, ENOMEM, "start an initramfs");
 	} else {
-		(void)archive_write_set_format_cpio_newc(w.a); /* these only store what they are given */
+		(void)archive_write_set_format_cpio_newc(
+			w.a); /* these only store what they are given */
 		(void)archive_write_set_bytes_per_block(w.a, buf ? BLOCK : COPY_CHUNK);
 		(void)archive_write_set_bytes_in_last_block(w.a, BLOCK);
 		if (buf)

@@ -17,7 +17,12 @@ enum { LIBRARIES_MAX = 512, DYNAMIC_MAX = 4096, CONF_DEPTH_MAX = 8, CONF_BYTES_M
 
 /* Where loaders look without being told: Debian's multiarch places, then what others have. */
 static const char *const default_dirs[] = {
-	"/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib64", "/usr/lib64", "/lib", "/usr/lib",
+	"/lib/x86_64-linux-gnu",
+	"/usr/lib/x86_64-linux-gnu",
+	"/lib64",
+	"/usr/lib64",
+	"/lib",
+	"/usr/lib",
 };
 enum { NR_DEFAULT_DIRS = sizeof(default_dirs) / sizeof(default_dirs[0]) };
 
@@ -26,7 +31,7 @@ struct object {
 	char *host_path, *guest_path;
 	char *interp, *rpath, *runpath; /* NULL: none; rpath only counts without runpath */
 	struct kt_strv needed;
-	size_t loader;                  /* who needed it first, an index; SIZE_MAX: the program itself */
+	size_t loader; /* who needed it first, an index; SIZE_MAX: the program itself */
 	unsigned machine, class;
 };
 struct closure {
@@ -71,7 +76,10 @@ static bool file_offset(Elf *elf, size_t nr_phdr, uint64_t addr, int64_t *ret)
 	return false;
 }
 
-/* The string at @index of the dynamic string table [table, table + bytes), new memory; NULL: damaged. */
+/*
+ * The string at @index of the dynamic string table [table, table + bytes), new memory; NULL:
+ * damaged.
+ */
 static char *dynamic_string(Elf *elf, int64_t table, uint64_t bytes, uint64_t index)
 {
 	const Elf_Data *data = elf_getdata_rawchunk(elf, table, bytes, ELF_T_BYTE);
@@ -116,7 +124,8 @@ static bool read_dynamic(Elf *elf, size_t nr_phdr, const GElf_Phdr *ph, struct o
 	struct dynamic d = { 0 };
 	GElf_Dyn dyn;
 
-	for (int i = 0; data && i < DYNAMIC_MAX && gelf_getdyn(data, i, &dyn) && dyn.d_tag != DT_NULL; i++) {
+	for (int i = 0;
+	     data && i < DYNAMIC_MAX && gelf_getdyn(data, i, &dyn) && dyn.d_tag != DT_NULL; i++) {
 		if (dyn.d_tag == DT_STRTAB)
 			d.strtab = dyn.d_un.d_ptr;
 		else if (dyn.d_tag == DT_STRSZ)
@@ -124,7 +133,8 @@ static bool read_dynamic(Elf *elf, size_t nr_phdr, const GElf_Phdr *ph, struct o
 	}
 	if (!data || !file_offset(elf, nr_phdr, d.strtab, &d.strtab_offset))
 		return false;
-	for (int i = 0; i < DYNAMIC_MAX && gelf_getdyn(data, i, &dyn) && dyn.d_tag != DT_NULL; i++) {
+	for (int i = 0; i < DYNAMIC_MAX && gelf_getdyn(data, i, &dyn) && dyn.d_tag != DT_NULL;
+	     i++) {
 		if (!take_dynamic(elf, &d, &dyn, o))
 			return false;
 	}
@@ -198,7 +208,9 @@ static int conf_line(char *line, unsigned depth, struct kt_strv *dirs)
 	while (n && strchr(" \t\r", line[n - 1]))
 		line[--n] = '\0';
 	if (kt_starts_with(line, "include") && strchr(" \t", line[strlen("include")]))
-		return include_conf(line + strlen("include") + strspn(line + strlen("include"), " \t"), depth, dirs);
+		return include_conf(line + strlen("include") +
+					    strspn(line + strlen("include"), " \t"),
+				    depth, dirs);
 	return *line == '/' ? kt_strv_add(dirs, line) : 0;
 }
 
@@ -211,7 +223,8 @@ static int read_conf(const char *path, unsigned depth, struct kt_strv *dirs)
 
 	if (depth > CONF_DEPTH_MAX || kt_file_read(path, CONF_BYTES_MAX, &b, NULL) < 0 || !b.data)
 		return 0;
-	for (char *line = strtok_r(b.data, "\n", &save); line && r == 0; line = strtok_r(NULL, "\n", &save))
+	for (char *line = strtok_r(b.data, "\n", &save); line && r == 0;
+	     line = strtok_r(NULL, "\n", &save))
 		r = conf_line(line, depth, dirs);
 	return r;
 }
@@ -241,7 +254,8 @@ static const char *main_default_dir(void)
 static bool usable(const char *path, const struct object *for_whom)
 {
 	struct object o = { 0 };
-	bool ok = read_object(path, &o) == 0 && o.machine == for_whom->machine && o.class == for_whom->class;
+	bool ok = read_object(path, &o) == 0 && o.machine == for_whom->machine &&
+		  o.class == for_whom->class;
 
 	object_done(&o);
 	return ok;
@@ -279,7 +293,8 @@ static char *expand(const char *word, size_t len, const char *path)
 		size_t skip = 0;
 
 		for (size_t n = 0; n < 2 && !skip; n++) {
-			if (len - i >= strlen(names[n]) && strncmp(word + i, names[n], strlen(names[n])) == 0)
+			if (len - i >= strlen(names[n]) &&
+			    strncmp(word + i, names[n], strlen(names[n])) == 0)
 				skip = strlen(names[n]);
 		}
 		if (skip)
@@ -293,8 +308,8 @@ static char *expand(const char *word, size_t len, const char *path)
 }
 
 /* Directories of a colon list, relative to @owner where they say so. 1: found, 0: not, -errno. */
-static int search_list(const char *list, const struct object *owner, const char *name, const struct object *o,
-		       struct found *ret)
+static int search_list(const char *list, const struct object *owner, const char *name,
+		       const struct object *o, struct found *ret)
 {
 	int r = 0;
 
@@ -306,17 +321,19 @@ static int search_list(const char *list, const struct object *owner, const char 
 		if (!host || !guest)
 			return -ENOMEM;
 		if (*host == '/')
-			r = try_at(kt_fmt("%s/%s", host, name), kt_fmt("%s/%s", guest, name), o, ret);
+			r = try_at(kt_fmt("%s/%s", host, name), kt_fmt("%s/%s", guest, name), o,
+				   ret);
 		list += n + (list[n] == ':');
 	}
 	return r;
 }
 
 /*
- * The guest has no ld.so.cache, so a library from a directory that only ld.so.conf names goes where the guest's
- * loader looks anyway.
+ * The guest has no ld.so.cache, so a library from a directory that only ld.so.conf names goes where
+ * the guest's loader looks anyway.
  */
-static int search_system(struct closure *c, const char *name, const struct object *o, struct found *ret)
+static int search_system(struct closure *c, const char *name, const struct object *o,
+			 struct found *ret)
 {
 	int r = 0;
 
@@ -328,28 +345,33 @@ static int search_system(struct closure *c, const char *name, const struct objec
 		const char *dir = c->conf_dirs.v[i];
 
 		r = try_at(kt_fmt("%s/%s", dir, name),
-			   kt_fmt("%s/%s", is_default_dir(dir) ? dir : main_default_dir(), name), o, ret);
+			   kt_fmt("%s/%s", is_default_dir(dir) ? dir : main_default_dir(), name), o,
+			   ret);
 	}
 	for (size_t i = 0; i < NR_DEFAULT_DIRS && r == 0; i++)
-		r = try_at(kt_fmt("%s/%s", default_dirs[i], name), kt_fmt("%s/%s", default_dirs[i], name), o, ret);
+		r = try_at(kt_fmt("%s/%s", default_dirs[i], name),
+			   kt_fmt("%s/%s", default_dirs[i], name), o, ret);
 	return r;
 }
 
-/* As ld.so(8): RPATH of the object and of those that loaded it, RUNPATH of the object, the system. */
+/*
+ * As ld.so(8): RPATH of the object and of those that loaded it, RUNPATH of the object, the system.
+ */
 static int search(struct closure *c, size_t who, const char *name, struct found *ret)
 {
 	const struct object *o = &c->objects.v[who];
 	int r = 0;
 
 	if (strchr(name, '/'))
-		return try_at(expand(name, strlen(name), o->host_path), expand(name, strlen(name), o->guest_path), o,
-			      ret);
+		return try_at(expand(name, strlen(name), o->host_path),
+			      expand(name, strlen(name), o->guest_path), o, ret);
 	if (o->runpath) {
 		r = search_list(o->runpath, o, name, o, ret);
 	} else {
 		for (size_t i = who; i != SIZE_MAX && r == 0; i = c->objects.v[i].loader) {
 			if (!c->objects.v[i].runpath)
-				r = search_list(c->objects.v[i].rpath, &c->objects.v[i], name, o, ret);
+				r = search_list(c->objects.v[i].rpath, &c->objects.v[i], name, o,
+						ret);
 		}
 	}
 	return r ? r : search_system(c, name, o, ret);
@@ -364,7 +386,10 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* Put one found file into the list and, unless it is there, among the objects that are still to be looked at. */
+/*
+ * Put one found file into the list and, unless it is there, among the objects that are still to be
+ * looked at.
+ */
 static int add_object(struct closure *c, const struct found *f, size_t loader, struct kt_err *e)
 {
 	struct object o = { .loader = loader };
@@ -375,13 +400,14 @@ static int add_object(struct closure *c, const struct found *f, size_t loader, s
 			return 0;
 	}
 	if (c->objects.nr >= LIBRARIES_MAX)
-		return kt_fail(e, KT_E_TOOL, E2BIG, "'%s' needs more than %u libraries", c->objects.v[0].host_path,
-			       LIBRARIES_MAX);
+		return kt_fail(e, KT_E_TOOL, E2BIG, "'%s' needs more than %u libraries",
+			       c->objects.v[0].host_path, LIBRARIES_MAX);
 	r = read_object(f->host, &o);
 	if (r < 0) {
 		object_done(&o);
-		return r == -ENOEXEC ? kt_fail(e, KT_E_TOOL, ENOEXEC, "'%s' is not an ELF program or library", f->host) :
-				       kt_fail(e, KT_E_HOST, -r, "open '%s'", f->host);
+		return r == -ENOEXEC ? kt_fail(e, KT_E_TOOL, ENOEXEC,
+					       "'%s' is not an ELF program or library", f->host)
+				     : kt_fail(e, KT_E_HOST, -r, "open '%s'", f->host);
 	}
 	o.host_path = strdup(f->host);
 	o.guest_path = strdup(f->guest);
@@ -407,8 +433,8 @@ static int add_needed(struct closure *c, size_t who, const char *name, struct kt
 	}
 	r = search(c, who, name, &f);
 	if (r == 0)
-		return kt_fail(e, KT_E_TOOL, ENOENT, "library '%s', needed by '%s', is not found", name,
-			       c->objects.v[who].host_path);
+		return kt_fail(e, KT_E_TOOL, ENOENT, "library '%s', needed by '%s', is not found",
+			       name, c->objects.v[who].host_path);
 	if (r < 0)
 		return kt_fail(e, KT_E_HOST, -r, "look for library '%s'", name);
 	r = add_object(c, &f, who, e);
@@ -425,7 +451,8 @@ static int follow(struct closure *c, struct kt_err *e)
 		if (c->objects.v[who].interp) {
 			char *interp = c->objects.v[who].interp;
 
-			r = add_object(c, &(struct found){ .host = interp, .guest = interp }, who, e);
+			r = add_object(c, &(struct found){ .host = interp, .guest = interp }, who,
+				       e);
 		}
 		/* The array may move: never keep a pointer into it. */
 		for (size_t i = 0; i < c->objects.v[who].needed.nr && r == 0; i++)
@@ -434,7 +461,8 @@ static int follow(struct closure *c, struct kt_err *e)
 	return r;
 }
 
-int vm_elf_closure(const char *host_path, const char *guest_path, struct vm_cpio_list *l, struct kt_err *e)
+int vm_elf_closure(const char *host_path, const char *guest_path, struct vm_cpio_list *l,
+		   struct kt_err *e)
 {
 	struct closure c = { .list = l };
 	kt_auto(mem) char *host = realpath(host_path, NULL); /* $ORIGIN is of the real file */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Initramfs archives: the cached base with programs and their libraries, and small ones in memory. */
+/* Initramfs archives: the cached base of programs with libraries, and small ones in memory. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -21,7 +21,8 @@ static int add_file(const struct vm_initrd_file *f, struct vm_cpio_list *l, stru
 	int r = vm_cpio_add(l, f->guest_path, f->host_path, f->data, f->len, mode);
 
 	if (r == -EEXIST)
-		return kt_fail(e, KT_E_INTERNAL, EEXIST, "'%s' is twice in the initramfs", f->guest_path);
+		return kt_fail(e, KT_E_INTERNAL, EEXIST, "'%s' is twice in the initramfs",
+			       f->guest_path);
 	if (r < 0)
 		return kt_fail(e, KT_E_HOST, -r, "put '%s' into the initramfs", f->guest_path);
 	if (!f->libraries)
@@ -29,7 +30,8 @@ static int add_file(const struct vm_initrd_file *f, struct vm_cpio_list *l, stru
 	return vm_elf_closure(f->host_path, f->guest_path, l, e);
 }
 
-static int make_list(const struct vm_initrd_file *files, size_t nr, struct vm_cpio_list *l, struct kt_err *e)
+static int make_list(const struct vm_initrd_file *files, size_t nr, struct vm_cpio_list *l,
+		     struct kt_err *e)
 {
 	int r = 0;
 
@@ -58,7 +60,8 @@ static int hash_list(struct vm_cpio_list *l, char ret[static KT_SHA256_HEX], str
 			kt_sha256_add(&sha, f->data, f->len);
 			kt_sha256_hex(&sha, f->sha256);
 		}
-		kt_buf_addf(&b, "%04o %s %zu:%s\n", f->mode, f->sha256, strlen(f->guest_path), f->guest_path);
+		kt_buf_addf(&b, "%04o %s %zu:%s\n", f->mode, f->sha256, strlen(f->guest_path),
+			    f->guest_path);
 	}
 	if (!kt_buf_ok(&b))
 		return kt_fail(e, KT_E_HOST, ENOMEM, "name the initramfs");
@@ -68,7 +71,10 @@ static int hash_list(struct vm_cpio_list *l, char ret[static KT_SHA256_HEX], str
 	return 0;
 }
 
-/* Beside its place, then renamed: two that build the same at once do the same work twice, and either may win. */
+/*
+ * Beside its place, then renamed: two that build the same at once do the same work twice, and
+ * either may win.
+ */
 static int build(const struct vm_cpio_list *l, const char *dir, const char *path, struct kt_err *e)
 {
 	kt_auto(mem) char *temporary = kt_fmt("%s/.new.XXXXXX", dir);
@@ -90,8 +96,8 @@ static int build(const struct vm_cpio_list *l, const char *dir, const char *path
 	return r;
 }
 
-int vm_initramfs_base(const char *cache_dir, const struct vm_initrd_file *files, size_t nr, char **ret_path,
-		      struct kt_err *e)
+int vm_initramfs_base(const char *cache_dir, const struct vm_initrd_file *files, size_t nr,
+		      char **ret_path, struct kt_err *e)
 {
 	kt_auto(cpio_list) struct vm_cpio_list l = { 0 };
 	kt_auto(mem) char *dir = kt_fmt("%s/initramfs", cache_dir);
@@ -121,7 +127,8 @@ int vm_initramfs_base(const char *cache_dir, const struct vm_initrd_file *files,
 	return 0;
 }
 
-int vm_initramfs_build(const struct vm_initrd_file *files, size_t nr, struct kt_buf *ret, struct kt_err *e)
+int vm_initramfs_build(const struct vm_initrd_file *files, size_t nr, struct kt_buf *ret,
+		       struct kt_err *e)
 {
 	kt_auto(cpio_list) struct vm_cpio_list l = { 0 };
 	int r = make_list(files, nr, &l, e);

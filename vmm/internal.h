@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the files of vmm/ share: the memory layout, RAM, kernel images, and the face of a back end. */
+/* What the files of vmm/ share: memory layout, RAM, kernel images, and the face of a back end. */
 #ifndef KTSTR_VMM_INTERNAL_H
 #define KTSTR_VMM_INTERNAL_H
 
@@ -12,9 +12,9 @@
 /* ---- kernel images (kernel_image.c) ---- */
 
 struct vm_kernel {
-	bool elf;     /* an uncompressed vmlinux, else a bzImage */
-	bool pvh;     /* has the note that QEMU and we can start it by */
-	uint64_t end; /* guest-physical: nothing of it, running or unpacking, is at or above (KASLR aside) */
+	bool elf; /* an uncompressed vmlinux, else a bzImage */
+	bool pvh; /* has the note that QEMU and we can start it by */
+	uint64_t end; /* guest-physical: all of it, running or unpacking, is below (KASLR aside) */
 };
 int vm_kernel_probe(const char *path, struct vm_kernel *ret, struct kt_err *e);
 
@@ -28,7 +28,8 @@ enum { VM_PIECES_MAX = 2 * KT_TOPO_NODES_MAX + 2 };
 struct vm_layout_opts {
 	const struct kt_topology *topology;
 	uint64_t memory_bytes;
-	uint64_t low_bytes_max; /* what the machine can have below 4 GiB; the rest starts at 4 GiB */
+	uint64_t
+		low_bytes_max; /* what the machine can have below 4 GiB; the rest starts at 4 GiB */
 	uint64_t kernel_end;
 	uint64_t initrd_bytes;
 };
@@ -46,7 +47,8 @@ struct vm_layout {
 /* KT_E_CONFIG when the memory cannot hold what must be in it. */
 int vm_layout_plan(const struct vm_layout_opts *o, struct vm_layout *ret, struct kt_err *e);
 /* Bytes of every node: what was asked, or an even share, in whole MiB. Their sum. */
-uint64_t vm_layout_nodes(const struct kt_topology *t, uint64_t memory_bytes, uint64_t ret[KT_TOPO_NODES_MAX]);
+uint64_t vm_layout_nodes(const struct kt_topology *t, uint64_t memory_bytes,
+			 uint64_t ret[KT_TOPO_NODES_MAX]);
 /* Aborts when the window overlaps anything: that is our own mistake. */
 void vm_layout_assert(const struct vm_layout *l, uint64_t kernel_end);
 /* " memmap=LEN$GPA ktstr.ring=0xGPA,0xLEN" */
@@ -66,7 +68,8 @@ void vm_ram_unmap(struct vm_memory *m);
 void *vm_ram_buf(const struct vm_memory *m, gpa_t gpa, size_t len);
 int vm_ram_copy(const struct vm_memory *m, gpa_t gpa, void *out, const void *in, size_t len);
 /* The initrd, whole, in a sealed memfd: @base (a file) and @extra after it. */
-int vm_initrd_memfd(const char *base, const void *extra, size_t extra_len, int *ret_fd, struct kt_err *e);
+int vm_initrd_memfd(const char *base, const void *extra, size_t extra_len, int *ret_fd,
+		    struct kt_err *e);
 /* Size of the base file, for the layout. */
 int vm_file_size(const char *path, uint64_t *ret, struct kt_err *e);
 
@@ -102,11 +105,11 @@ struct vm {
 /* One file of the archive, with everything decided. */
 struct vm_cpio_file {
 	char *guest_path; /* absolute, normalised */
-	char *host_path;  /* NULL: data */
+	char *host_path; /* NULL: data */
 	const void *data; /* borrowed */
 	size_t len;
 	unsigned mode;
-	char sha256[65];  /* of the contents; "" when not hashed */
+	char sha256[65]; /* of the contents; "" when not hashed */
 };
 struct vm_cpio_list {
 	struct vm_cpio_file *v;
@@ -120,13 +123,20 @@ static inline void kt_cleanup_cpio_list(struct vm_cpio_list *l)
 }
 struct vm_cpio_file *vm_cpio_find(const struct vm_cpio_list *l, const char *guest_path);
 /* Copies both paths. -EEXIST (no text) when the guest path is there already. */
-int vm_cpio_add(struct vm_cpio_list *l, const char *guest_path, const char *host_path, const void *data, size_t len,
-		unsigned mode);
-/* Write the archive, directories first made; the same list gives the same bytes. Contents are compared with sha256. */
+int vm_cpio_add(struct vm_cpio_list *l, const char *guest_path, const char *host_path,
+		const void *data, size_t len, unsigned mode);
+/*
+ * Write the archive, directories first made; the same list gives the same bytes. Contents are
+ * compared with sha256.
+ */
 int vm_cpio_write_fd(const struct vm_cpio_list *l, int fd, struct kt_err *e);
 int vm_cpio_write_buf(const struct vm_cpio_list *l, struct kt_buf *ret, struct kt_err *e);
 
-/* Add the interpreter and all libraries that the ELF file @host_path, seen as @guest_path in the guest, needs. */
-int vm_elf_closure(const char *host_path, const char *guest_path, struct vm_cpio_list *l, struct kt_err *e);
+/*
+ * Add the interpreter and all libraries that the ELF file @host_path, seen as @guest_path in the
+ * guest, needs.
+ */
+int vm_elf_closure(const char *host_path, const char *guest_path, struct vm_cpio_list *l,
+		   struct kt_err *e);
 
 #endif

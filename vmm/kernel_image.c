@@ -23,8 +23,8 @@ enum { PHYS32_ENTRY = 18, SEGMENTS_MAX = 256, NOTES_MAX = 1024 };
 /* A packed kernel is loaded here and unpacks itself upwards from its preferred address. */
 #define BZIMAGE_GPA VM_MIB
 
-static int probe_bzimage(const char *path, const uint8_t *head, uint64_t file_bytes, struct vm_kernel *ret,
-			 struct kt_err *e)
+static int probe_bzimage(const char *path, const uint8_t *head, uint64_t file_bytes,
+			 struct vm_kernel *ret, struct kt_err *e)
 {
 	uint64_t pref, end;
 	uint32_t init_size;
@@ -34,7 +34,8 @@ static int probe_bzimage(const char *path, const uint8_t *head, uint64_t file_by
 	memcpy(&pref, head + SETUP_PREF_ADDRESS, sizeof(pref));
 	memcpy(&init_size, head + SETUP_INIT_SIZE, sizeof(init_size));
 	if (version < SETUP_PROTOCOL_MIN)
-		return kt_fail(e, KT_E_KERNEL, EINVAL, "'%s' is a kernel with boot protocol %u.%u, need 2.10", path,
+		return kt_fail(e, KT_E_KERNEL, EINVAL,
+			       "'%s' is a kernel with boot protocol %u.%u, need 2.10", path,
 			       version >> 8, version & 0xff);
 	if (pref > VM_GIB || init_size == 0)
 		return kt_fail(e, KT_E_KERNEL, EINVAL, "'%s' has a damaged setup header", path);
@@ -88,7 +89,8 @@ static int probe_elf(const char *path, int fd, struct vm_kernel *ret, struct kt_
 	}
 	elf_end(elf);
 	if (k.end == 0)
-		return kt_fail(e, KT_E_KERNEL, EINVAL, "'%s' is not a kernel: nothing in it is to be loaded", path);
+		return kt_fail(e, KT_E_KERNEL, EINVAL,
+			       "'%s' is not a kernel: nothing in it is to be loaded", path);
 	*ret = k;
 	return 0;
 }
@@ -110,5 +112,6 @@ int vm_kernel_probe(const char *path, struct vm_kernel *ret, struct kt_err *e)
 		return probe_elf(path, fd, ret, e);
 	if (n == (ssize_t)sizeof(head) && memcmp(head + SETUP_MAGIC, "HdrS", 4) == 0)
 		return probe_bzimage(path, head, (uint64_t)size, ret, e);
-	return kt_fail(e, KT_E_KERNEL, EINVAL, "'%s' is neither a bzImage nor an ELF vmlinux", path);
+	return kt_fail(e, KT_E_KERNEL, EINVAL, "'%s' is neither a bzImage nor an ELF vmlinux",
+		       path);
 }

@@ -1,18 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Where things are in guest-physical memory: RAM of the nodes, and a quiet place for the frame window. */
+/* Where things are in guest-physical memory: the nodes' RAM, a quiet place for the frame window. */
 #include <assert.h>
 #include <errno.h>
 
 #include "vmm/internal.h"
 
 /*
- * Bytes at the end of low memory that firmware and the loader use: ACPI tables, the boot loader's data and
- * heap. QEMU 10 takes 160 KiB and SeaBIOS 256 KiB; tables of the biggest machine are below 128 KiB.
+ * Bytes at the end of low memory that firmware and the loader use: ACPI tables, the boot loader's
+ * data and heap. QEMU 10 takes 160 KiB and SeaBIOS 256 KiB; tables of the biggest machine are below
+ * 128 KiB.
  */
 #define TABLES_BYTES (2 * VM_MIB)
-/* Large pages, so that the kernel's direct map needs not be split finer than the window's two ends. */
+/*
+ * Large pages, so that the kernel's direct map needs not be split finer than the window's two ends.
+ */
 #define WINDOW_ALIGN (2 * VM_MIB)
-/* Early allocations of a kernel follow it directly; leave room so that the window does not cut them short. */
+/*
+ * Early allocations of a kernel follow it directly; leave room so that the window does not cut them
+ * short.
+ */
 #define KERNEL_SLACK (16 * VM_MIB)
 #define PAGE_MASK UINT64_C(4095)
 
@@ -21,7 +27,8 @@ static uint64_t round_up(uint64_t v, uint64_t unit)
 	return (v + unit - 1) / unit * unit;
 }
 
-uint64_t vm_layout_nodes(const struct kt_topology *t, uint64_t memory_bytes, uint64_t ret[KT_TOPO_NODES_MAX])
+uint64_t vm_layout_nodes(const struct kt_topology *t, uint64_t memory_bytes,
+			 uint64_t ret[KT_TOPO_NODES_MAX])
 {
 	uint64_t asked = 0, share = 0, total = 0;
 	unsigned sharing = 0;
@@ -37,7 +44,8 @@ uint64_t vm_layout_nodes(const struct kt_topology *t, uint64_t memory_bytes, uin
 			share = VM_MIB;
 	}
 	for (unsigned n = 0; n < t->nr_nodes; n++) {
-		ret[n] = t->node[n].memory_bytes ? round_up(t->node[n].memory_bytes, VM_MIB) : share;
+		ret[n] = t->node[n].memory_bytes ? round_up(t->node[n].memory_bytes, VM_MIB)
+						 : share;
 		total += ret[n];
 	}
 	return total;
@@ -56,20 +64,26 @@ unsigned vm_guest_node(const struct kt_topology *t, unsigned node)
 	return before;
 }
 
-static void add_piece(struct vm_layout *l, unsigned node, uint64_t gpa, uint64_t offset, uint64_t len)
+static void add_piece(struct vm_layout *l, unsigned node, uint64_t gpa, uint64_t offset,
+		      uint64_t len)
 {
 	if (len == 0)
 		return;
 	assert(l->nr_pieces < VM_PIECES_MAX);
-	l->piece[l->nr_pieces++] = (struct vm_ram){ .gpa = { gpa }, .len = len, .offset = offset, .node = node };
+	l->piece[l->nr_pieces++] =
+		(struct vm_ram){ .gpa = { gpa }, .len = len, .offset = offset, .node = node };
 }
 
-/* Add [flat, flat + len), positions in the machine's RAM laid end to end, all on one side of every hole. */
-static void add_flat(struct vm_layout *l, unsigned node, uint64_t flat, uint64_t end, uint64_t node_start)
+/*
+ * Add [flat, flat + len), positions in the machine's RAM laid end to end, all on one side of every
+ * hole.
+ */
+static void add_flat(struct vm_layout *l, unsigned node, uint64_t flat, uint64_t end,
+		     uint64_t node_start)
 {
 	const struct {
 		uint64_t from, to; /* flat */
-		uint64_t shift;    /* gpa - flat */
+		uint64_t shift; /* gpa - flat */
 	} range[] = {
 		{ 0, VM_BASE_RAM_END, 0 },
 		{ VM_MIB, l->low_bytes, 0 },
@@ -96,8 +110,9 @@ static void place_ram(struct vm_layout *l)
 }
 
 /*
- * As high as possible, so that the kernel finds the low addresses that it prefers untouched: below the initrd
- * and the tables, inside one node (a hole in two would cost each of them), above the kernel.
+ * As high as possible, so that the kernel finds the low addresses that it prefers untouched: below
+ * the initrd and the tables, inside one node (a hole in two would cost each of them), above the
+ * kernel.
  */
 static int place_ring(const struct vm_layout_opts *o, struct vm_layout *l)
 {
@@ -136,13 +151,14 @@ int vm_layout_plan(const struct vm_layout_opts *o, struct vm_layout *ret, struct
 	if (l.low_bytes > TABLES_BYTES + initrd)
 		l.initrd_floor.v = (l.low_bytes - TABLES_BYTES - initrd) & ~PAGE_MASK;
 	if (place_ring(o, &l) < 0)
-		return kt_fail(e, KT_E_CONFIG, ENOSPC,
-			       "%llu MiB of memory in %u nodes cannot hold the kernel (up to %llu MiB), the initramfs "
-			       "(%llu MiB) and the frame window (%u MiB): give the machine more memory",
-			       (unsigned long long)(l.total_bytes / VM_MIB), l.nr_nodes,
-			       (unsigned long long)(round_up(o->kernel_end, VM_MIB) / VM_MIB),
-			       (unsigned long long)(round_up(initrd, VM_MIB) / VM_MIB),
-			       (unsigned)(GST_WINDOW_DEFAULT / VM_MIB));
+		return kt_fail(
+			e, KT_E_CONFIG, ENOSPC,
+			"%llu MiB of memory in %u nodes cannot hold the kernel (up to %llu MiB), the initramfs "
+			"(%llu MiB) and the frame window (%u MiB): give the machine more memory",
+			(unsigned long long)(l.total_bytes / VM_MIB), l.nr_nodes,
+			(unsigned long long)(round_up(o->kernel_end, VM_MIB) / VM_MIB),
+			(unsigned long long)(round_up(initrd, VM_MIB) / VM_MIB),
+			(unsigned)(GST_WINDOW_DEFAULT / VM_MIB));
 	vm_layout_assert(&l, o->kernel_end);
 	*ret = l;
 	return 0;
@@ -168,7 +184,7 @@ void vm_layout_assert(const struct vm_layout *l, uint64_t kernel_end)
 
 void vm_layout_cmdline(const struct vm_layout *l, struct kt_buf *b)
 {
-	kt_buf_addf(b, " memmap=0x%llx$0x%llx ktstr.ring=0x%llx,0x%llx", (unsigned long long)l->ring_len,
-		    (unsigned long long)l->ring.v, (unsigned long long)l->ring.v,
-		    (unsigned long long)l->ring_len);
+	kt_buf_addf(b, " memmap=0x%llx$0x%llx ktstr.ring=0x%llx,0x%llx",
+		    (unsigned long long)l->ring_len, (unsigned long long)l->ring.v,
+		    (unsigned long long)l->ring.v, (unsigned long long)l->ring_len);
 }

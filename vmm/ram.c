@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Guest RAM as shared anonymous files, and the initrd as one; nothing of them outlives its users. */
+/* Guest RAM and the initrd as anonymous files; nothing of them outlives its users. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -37,7 +37,8 @@ static int map_node(struct vm_memory *m, unsigned n, struct kt_err *e)
 	/* Nobody commits to this memory: the guest touches what it uses. */
 	map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, m->fd[n], 0);
 	if (map == MAP_FAILED)
-		return kt_fail(e, KT_E_HOST, errno, "map %llu MiB of node %u", (unsigned long long)(bytes / VM_MIB), n);
+		return kt_fail(e, KT_E_HOST, errno, "map %llu MiB of node %u",
+			       (unsigned long long)(bytes / VM_MIB), n);
 	m->map[n] = map;
 	(void)madvise(map, bytes, MADV_DONTDUMP); /* a core file of ours has no use for the guest */
 	return 0;
@@ -129,7 +130,8 @@ int vm_file_size(const char *path, uint64_t *ret, struct kt_err *e)
 	return 0;
 }
 
-int vm_initrd_memfd(const char *base, const void *extra, size_t extra_len, int *ret_fd, struct kt_err *e)
+int vm_initrd_memfd(const char *base, const void *extra, size_t extra_len, int *ret_fd,
+		    struct kt_err *e)
 {
 	kt_auto(fd) int from = open(base, O_RDONLY | O_CLOEXEC);
 	kt_auto(fd) int fd = memfd_create("ktstr-initrd", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -144,7 +146,8 @@ int vm_initrd_memfd(const char *base, const void *extra, size_t extra_len, int *
 		return kt_fail(e, KT_E_HOST, -r, "copy initramfs '%s' into memory", base);
 	r = kt_write_all(fd, extra, extra_len);
 	if (r < 0)
-		return kt_fail(e, KT_E_HOST, -r, "put %zu bytes after initramfs '%s'", extra_len, base);
+		return kt_fail(e, KT_E_HOST, -r, "put %zu bytes after initramfs '%s'", extra_len,
+			       base);
 	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
 		return kt_fail(e, KT_E_HOST, errno, "seal the initrd");
 	*ret_fd = kt_take_fd(fd);

@@ -13,7 +13,10 @@ enum { BASE_CPU_MIB = 64, SMALLEST_MIB = 256, KERNEL_MIB = 192, INITRD_FACTOR = 
 uint64_t vm_memory_bytes(const struct kt_topology *t, uint64_t asked, uint64_t initrd_bytes)
 {
 	uint64_t want = (uint64_t)kt_topo_nr_cpus(t) * BASE_CPU_MIB * VM_MIB;
-	/* The archive is in memory twice while it is unpacked, and the page cache that it becomes is never freed. */
+	/*
+	 * The archive is in memory twice while it is unpacked, and the page cache that it becomes
+	 * is never freed.
+	 */
 	uint64_t boot = KERNEL_MIB * VM_MIB + INITRD_FACTOR * initrd_bytes;
 	uint64_t bytes[KT_TOPO_NODES_MAX];
 
@@ -46,7 +49,8 @@ int vm_create(const struct vm_config *c, struct vm **ret, struct kt_err *e)
 		return kt_fail(e, KT_E_HOST, ENOMEM, "allocate a machine");
 	vm->ops = find_backend(c->accel->accel);
 	if (!vm->ops)
-		return kt_fail(e, KT_E_INTERNAL, ENOTSUP, "no back end for accelerator '%s'", c->accel->name);
+		return kt_fail(e, KT_E_INTERNAL, ENOTSUP, "no back end for accelerator '%s'",
+			       c->accel->name);
 	r = vm->ops->create(vm, c, &vm->machine, e);
 	if (r < 0)
 		return kt_context(e, r, "set up a machine (%s)", vm->ops->name);
@@ -104,7 +108,8 @@ int vm_thaw(struct vm *vm, struct kt_err *e)
 
 int vm_read_regs(struct vm *vm, unsigned vcpu, struct vm_regs *ret, struct kt_err *e)
 {
-	return kt_context(e, vm->ops->read_regs(vm->machine, vcpu, ret, e), "read registers of vCPU %u", vcpu);
+	return kt_context(e, vm->ops->read_regs(vm->machine, vcpu, ret, e),
+			  "read registers of vCPU %u", vcpu);
 }
 
 int vm_watch_write(struct vm *vm, gva_t addr, unsigned len, unsigned *ret_id, struct kt_err *e)
@@ -141,7 +146,8 @@ int vm_write_gpa(struct vm *vm, gpa_t gpa, const void *buf, size_t len)
 
 int vm_check_ram(struct vm *vm, struct kt_err *e)
 {
-	return kt_context(e, vm->ops->check_ram(vm->machine, e), "compare the machine's RAM with our list");
+	return kt_context(e, vm->ops->check_ram(vm->machine, e),
+			  "compare the machine's RAM with our list");
 }
 
 gpa_t vm_ring_gpa(const struct vm *vm, uint64_t *ret_len)

@@ -25,11 +25,11 @@ typedef struct {
 enum vm_accel { VM_ACCEL_AUTO, VM_ACCEL_KVM, VM_ACCEL_TCG };
 
 struct vm_accel_choice {
-	enum vm_accel accel;  /* never AUTO */
-	char name[8];         /* "kvm", "tcg" */
-	char why[256];        /* one line for people: "tcg: /dev/kvm: Permission denied" */
-	char version[64];     /* "QEMU 10.0.2"; "" for kvm */
-	char program[256];    /* path of the emulator; "" for kvm */
+	enum vm_accel accel; /* never AUTO */
+	char name[8]; /* "kvm", "tcg" */
+	char why[256]; /* one line for people: "tcg: /dev/kvm: Permission denied" */
+	char version[64]; /* "QEMU 10.0.2"; "" for kvm */
+	char program[256]; /* path of the emulator; "" for kvm */
 };
 /**
  * Choose once per run. AUTO prefers KVM where it can run a stock kernel, never silently: @ret->why says which
@@ -49,15 +49,17 @@ enum vm_clock {
 struct vm_config {
 	const struct vm_accel_choice *accel;
 	const struct kt_topology *topology;
-	uint64_t memory_bytes;    /* sum over nodes; see vm_memory_bytes() */
-	const char *kernel;       /* bzImage */
-	const char *vmlinux;      /* uncompressed ELF, may be NULL: lets the back end boot the faster one */
-	const char *initrd_base;  /* cached cpio file */
+	uint64_t memory_bytes; /* sum over nodes; see vm_memory_bytes() */
+	const char *kernel; /* bzImage */
+	const char
+		*vmlinux; /* uncompressed ELF, may be NULL: lets the back end boot the faster one */
+	const char *initrd_base; /* cached cpio file */
 	const void *initrd_extra; /* second cpio, appended */
 	size_t initrd_extra_len;
-	const char *cmdline;      /* user's and init's part; the back end adds console, ring and memory words */
+	const char *
+		cmdline; /* user's and init's part; the back end adds console, ring and memory words */
 	enum vm_clock clock;
-	const char *log_dir;      /* vm.txt (the command, to be run by hand) is written here */
+	const char *log_dir; /* vm.txt (the command, to be run by hand) is written here */
 };
 
 struct vm;
@@ -65,18 +67,18 @@ struct vm;
 /* How a machine ended. */
 enum vm_end {
 	VM_END_POWEROFF,
-	VM_END_RESET,    /* reboot or panic=-1: look at the console */
-	VM_END_CRASHED,  /* the emulator died or broke; not the guest's doing */
-	VM_END_STOPPED,  /* vm_stop */
+	VM_END_RESET, /* reboot or panic=-1: look at the console */
+	VM_END_CRASHED, /* the emulator died or broke; not the guest's doing */
+	VM_END_STOPPED, /* vm_stop */
 };
 
 enum vm_event_type {
-	VM_EV_NONE,    /* nothing within the timeout */
+	VM_EV_NONE, /* nothing within the timeout */
 	VM_EV_CONSOLE, /* data, len: bytes of COM1, valid until the next call on this vm */
-	VM_EV_FRAME,   /* frame + data, len: one frame, valid until the next call */
+	VM_EV_FRAME, /* frame + data, len: one frame, valid until the next call */
 	VM_EV_RING_BROKEN, /* the guest wrote nonsense into the ring; reported once, no more frames */
-	VM_EV_WATCH,   /* a watched address was written: the machine is frozen; watch_id, vm_thaw() goes on */
-	VM_EV_END,     /* end, text: reported once, the last event */
+	VM_EV_WATCH, /* a watched address was written: the machine is frozen; watch_id, vm_thaw() goes on */
+	VM_EV_END, /* end, text: reported once, the last event */
 };
 struct vm_event {
 	enum vm_event_type type;
@@ -126,9 +128,9 @@ int vm_unwatch(struct vm *vm, unsigned id, struct kt_err *e);
 struct vm_ram {
 	gpa_t gpa;
 	uint64_t len;
-	uint8_t *host;    /* mapping */
-	uint64_t offset;  /* in the backing object of its node: never the gpa */
-	unsigned node;    /* as in the topology; see vm_guest_node() */
+	uint8_t *host; /* mapping */
+	uint64_t offset; /* in the backing object of its node: never the gpa */
+	unsigned node; /* as in the topology; see vm_guest_node() */
 };
 size_t vm_ram_pieces(const struct vm *vm, const struct vm_ram **ret);
 /*
@@ -153,19 +155,20 @@ uint64_t vm_memory_bytes(const struct kt_topology *t, uint64_t asked, uint64_t i
 
 struct vm_initrd_file {
 	const char *guest_path; /* absolute in the guest; parent directories are made */
-	const char *host_path;  /* a file to copy, or NULL: */
-	const void *data;       /* these bytes */
+	const char *host_path; /* a file to copy, or NULL: */
+	const void *data; /* these bytes */
 	size_t len;
-	unsigned mode;          /* permissions; 0: 0644, or 0755 with libraries */
-	bool libraries;         /* an ELF program: bring its interpreter and DT_NEEDED closure (RPATH, RUNPATH, ld.so.cache dirs) */
+	unsigned mode; /* permissions; 0: 0644, or 0755 with libraries */
+	bool libraries; /* an ELF program: bring its interpreter and DT_NEEDED closure (RPATH, RUNPATH, ld.so.cache dirs) */
 };
 /**
  * Build (or find) the base in @cache_dir/initramfs/, named by the hash of all contents; atomic, safe for
  * concurrent runs. KT_E_TOOL names a library that cannot be found and who needs it. Caller frees @ret_path.
  */
-int vm_initramfs_base(const char *cache_dir, const struct vm_initrd_file *files, size_t nr, char **ret_path,
-		      struct kt_err *e);
+int vm_initramfs_base(const char *cache_dir, const struct vm_initrd_file *files, size_t nr,
+		      char **ret_path, struct kt_err *e);
 /* A small cpio in memory; nothing cached. */
-int vm_initramfs_build(const struct vm_initrd_file *files, size_t nr, struct kt_buf *ret, struct kt_err *e);
+int vm_initramfs_build(const struct vm_initrd_file *files, size_t nr, struct kt_buf *ret,
+		       struct kt_err *e);
 
 #endif

@@ -20,10 +20,13 @@
 #define SECOND UINT64_C(1000000000)
 enum {
 	EVENTS_A_TURN = 256, /* then the signals are looked at again, whatever the guest does */
-	KARGS_MAX = 1400,    /* the kernel takes 2047 bytes, and the machine adds words of its own */
+	KARGS_MAX = 1400, /* the kernel takes 2047 bytes, and the machine adds words of its own */
 	INTERRUPTED = 1,
 };
-/* A panic's line is followed by registers and a trace; a kernel that was told not to reboot then stands still. */
+/*
+ * A panic's line is followed by registers and a trace; a kernel that was told not to reboot then
+ * stands still.
+ */
 static const uint64_t panic_grace_ns = SECOND;
 
 void cell_spec_done(struct cell_spec *c)
@@ -41,11 +44,13 @@ void cell_spec_done(struct cell_spec *c)
 /* ---- to the parent ---- */
 
 /* Best effort: without a parent to listen the cell still ends in order. */
-static void tell(const struct cell *c, uint32_t type, const void *data, size_t len, const void *more, size_t more_len)
+static void tell(const struct cell *c, uint32_t type, const void *data, size_t len,
+		 const void *more, size_t more_len)
 {
 	const struct cell_msg m = { .type = type, .len = (uint32_t)(len + more_len) };
 
-	if (kt_write_all(c->msg_fd, &m, sizeof(m)) == 0 && kt_write_all(c->msg_fd, data, len) == 0 && more_len)
+	if (kt_write_all(c->msg_fd, &m, sizeof(m)) == 0 &&
+	    kt_write_all(c->msg_fd, data, len) == 0 && more_len)
 		(void)kt_write_all(c->msg_fd, more, more_len);
 }
 
@@ -88,7 +93,8 @@ static void tell_done(const struct cell *c, const struct kt_buf *text)
 		.boot_ns = c->out.boot_ns,
 		.total_ns = c->out.total_ns,
 	};
-	size_t len = text->len < CELL_MSG_MAX - sizeof(done) ? text->len : CELL_MSG_MAX - sizeof(done);
+	size_t len = text->len < CELL_MSG_MAX - sizeof(done) ? text->len
+							     : CELL_MSG_MAX - sizeof(done);
 
 	if (getrusage(RUSAGE_SELF, &usage) == 0)
 		done.max_rss_kib = (uint64_t)usage.ru_maxrss;
@@ -131,7 +137,8 @@ static int join_kargs(const struct cfg_test *t, struct kt_buf *ret, struct kt_er
 	if (!kt_buf_ok(ret))
 		return kt_fail(e, KT_E_HOST, ENOMEM, "make the kernel command line");
 	if (ret->len > KARGS_MAX)
-		return kt_fail(e, KT_E_CONFIG, E2BIG, "'kargs' of test '%s' have %zu bytes, at most %d", t->name, ret->len,
+		return kt_fail(e, KT_E_CONFIG, E2BIG,
+			       "'kargs' of test '%s' have %zu bytes, at most %d", t->name, ret->len,
 			       KARGS_MAX);
 	return 0;
 }
@@ -230,7 +237,7 @@ static int drain(struct cell *c, struct vm *vm, struct kt_err *e)
 /* Earlier than the parent's, which would end the cell without a look at what it knows. */
 static uint64_t own_deadline(const struct cell *c)
 {
-	uint64_t margin = c->spec->host_deadline_ns / 20;
+	uint64_t margin = c->spec->host_deadline_ns / 10;
 
 	if (margin > 2 * SECOND)
 		margin = 2 * SECOND;
@@ -238,8 +245,8 @@ static uint64_t own_deadline(const struct cell *c)
 }
 
 /*
- * Until the machine has ended, or there is no use in waiting for it. A broken ring will say no more: init cannot report, so
- * what comes is only the console, and the end of the machine.
+ * Until the machine has ended, or there is no use in waiting for it. A broken ring will say no
+ * more: init cannot report, so what comes is only the console, and the end of the machine.
  */
 static int listen_to(struct cell *c, struct vm *vm, int signal_fd, struct kt_err *e)
 {
@@ -260,7 +267,8 @@ static int listen_to(struct cell *c, struct vm *vm, int signal_fd, struct kt_err
 		c->deadline_passed = now >= deadline;
 		if (c->deadline_passed)
 			return 0;
-		if (poll(p, 2, kt_poll_timeout(deadline < panic_end ? deadline : panic_end)) < 0 && errno != EINTR)
+		if (poll(p, 2, kt_poll_timeout(deadline < panic_end ? deadline : panic_end)) < 0 &&
+		    errno != EINTR)
 			return kt_fail(e, KT_E_HOST, errno, "wait for the machine");
 		if (p[1].revents)
 			return INTERRUPTED;
@@ -312,7 +320,10 @@ static int run_machine(struct cell *c, int signal_fd, struct kt_err *e)
 
 /* ---- the whole ---- */
 
-/* Returns the descriptor; both signals come through it from now on, and a parent that is gone is only an EPIPE. */
+/*
+ * Returns the descriptor; both signals come through it from now on, and a parent that is gone is
+ * only an EPIPE.
+ */
 static int take_signals(struct kt_err *e)
 {
 	sigset_t set;
@@ -390,7 +401,10 @@ enum scn_verdict cell_run(const struct cell_spec *s, int msg_fd)
 	int r = signal_fd < 0 ? signal_fd : run_machine(&c, signal_fd, &e);
 
 	if (r == INTERRUPTED) {
-		/* Whoever sent the signal counts the cell as interrupted; to anybody else this is an error. */
+		/*
+		 * Whoever sent the signal counts the cell as interrupted; to anybody else this is
+		 * an error.
+		 */
 		c.out.judgement.verdict = SCN_ERROR;
 		kt_buf_adds(&text, "interrupted: the test's process was told to end\n");
 	} else {

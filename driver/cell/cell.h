@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* One cell's life, inside its own process: boot, run, judge, write sidecar and logs, tell the parent. */
+/*
+ * One cell's life, inside its own process: boot, run, judge, write sidecar and logs, tell the
+ * parent.
+ */
 #ifndef KTSTR_DRIVER_CELL_CELL_H
 #define KTSTR_DRIVER_CELL_CELL_H
 
@@ -20,31 +23,31 @@ struct cell_spec {
 	const struct cfg_test *test;
 	const struct kc_entry *kernel;
 	const struct vm_accel_choice *accel;
-	struct scn_plan plan;        /* resolved for the topology, scheduler paths are guest paths */
-	char *initrd_base;           /* cached cpio: init, scheduler, libraries */
-	char *topology;              /* "1n2l4c1t" */
-	char *scheduler;             /* name, or "eevdf" */
-	char *work_type;             /* "spin_wait", "mixed", or "none": for the sidecar */
-	uint64_t variant_hash;       /* wire-schema.md section 8 */
+	struct scn_plan plan; /* resolved for the topology, scheduler paths are guest paths */
+	char *initrd_base; /* cached cpio: init, scheduler, libraries */
+	char *topology; /* "1n2l4c1t" */
+	char *scheduler; /* name, or "eevdf" */
+	char *work_type; /* "spin_wait", "mixed", or "none": for the sidecar */
+	uint64_t variant_hash; /* wire-schema.md section 8 */
 	uint64_t memory_bytes;
 	unsigned nr_cpus;
-	uint64_t host_deadline_ns;   /* length of the host-side limit from spawn, already scaled */
+	uint64_t host_deadline_ns; /* length of the host-side limit from spawn, already scaled */
 	/* run directory, made by the parent before the cell starts */
-	char *sidecar_path;          /* .../{test}-{hash}.ktstr.json */
-	char *log_dir;               /* .../{test}-{hash}.log */
+	char *sidecar_path; /* .../{test}-{hash}.ktstr.json */
+	char *log_dir; /* .../{test}-{hash}.log */
 	const char *run_id;
-	const char *project_commit;  /* 7 hex [+ "-dirty"], NULL: unknown */
-	bool stream_output;          /* --no-capture: console, scheduler log and kernel log go to the parent as they come */
-	bool keep_logs;              /* always true for now: logs stay for passing cells too */
+	const char *project_commit; /* 7 hex [+ "-dirty"], NULL: unknown */
+	bool stream_output; /* --no-capture: all logs go to the parent as they come */
+	bool keep_logs; /* always true for now: logs stay for passing cells too */
 };
 
 void cell_spec_done(struct cell_spec *c);
 
 /* What a cell tells its parent over a pipe: a header, then len bytes. */
 enum cell_msg_type {
-	CELL_MSG_PHASE,  /* u8 enum cell_phase */
+	CELL_MSG_PHASE, /* u8 enum cell_phase */
 	CELL_MSG_OUTPUT, /* u8 enum cell_stream, then text */
-	CELL_MSG_DONE,   /* struct cell_done, then the failure text (printable, for the terminal) */
+	CELL_MSG_DONE, /* struct cell_done, then the failure text (printable, for the terminal) */
 };
 enum cell_phase {
 	CELL_STARTING, /* before the machine runs */
@@ -62,28 +65,32 @@ struct cell_msg {
 	uint32_t len;
 };
 struct cell_done {
-	uint32_t verdict;       /* enum scn_verdict */
+	uint32_t verdict; /* enum scn_verdict */
 	uint32_t pad;
-	uint64_t setup_ns;      /* spawn to machine start: host work */
-	uint64_t boot_ns;       /* machine start to init */
+	uint64_t setup_ns; /* spawn to machine start: host work */
+	uint64_t boot_ns; /* machine start to init */
 	uint64_t total_ns;
 	uint64_t max_rss_kib;
 };
 
 /**
- * Run the cell in this process and write its files. Messages go to @msg_fd (best effort: a parent that is gone does not
- * stop the cell's own clean-up). SIGTERM or SIGINT end the cell cleanly: no sidecar, verdict CELL "interrupted".
- * Returns the verdict; never exits.
+ * Run the cell in this process and write its files. Messages go to @msg_fd (best effort: a parent
+ * that is gone does not stop the cell's own clean-up). SIGTERM or SIGINT end the cell cleanly: no
+ * sidecar, verdict CELL "interrupted". Returns the verdict; never exits.
  */
 enum scn_verdict cell_run(const struct cell_spec *c, int msg_fd);
 
 /*
- * For a cell whose process died before it could say anything: the parent writes the sidecar (verdict error: skipped true
- * plus an "error" object with kind and text).
+ * For a cell whose process died before it could say anything: the parent writes the sidecar
+ * (verdict error: skipped true plus an "error" object with kind and text).
  */
-int cell_write_error_sidecar(const struct cell_spec *c, const char *kind, const char *text, struct kt_err *e);
+int cell_write_error_sidecar(const struct cell_spec *c, const char *kind, const char *text,
+			     struct kt_err *e);
 
-/* The variant hash of wire-schema.md section 8: SipHash-1-3 over topology, scheduler, work type, sysctls, kargs. */
+/*
+ * The variant hash of wire-schema.md section 8: SipHash-1-3 over topology, scheduler, work type,
+ * sysctls, kargs.
+ */
 uint64_t cell_variant_hash(const char *topology, const char *scheduler, const char *work_type,
 			   const struct kt_strv *sysctls, const struct kt_strv *kargs);
 

@@ -37,9 +37,13 @@ static void on_line(void *ctx, char *text)
 		take(c->panic, line);
 		c->init_killed = strstr(line, "Attempted to kill init") != NULL;
 	} else if (strstr(line, "-- System halted")) {
-		/* The decompressor's, before there is a kernel: the reason stands in the line before. */
+		/*
+		 * The decompressor's, before there is a kernel: the reason stands in the line
+		 * before.
+		 */
 		take(c->panic, c->bug[0] ? c->bug : "the kernel image does not unpack");
-	} else if (!c->bug[0] && (strstr(line, "BUG: ") || strstr(line, "Oops: ") || strstr(line, "data is corrupt"))) {
+	} else if (!c->bug[0] && (strstr(line, "BUG: ") || strstr(line, "Oops: ") ||
+				  strstr(line, "data is corrupt"))) {
 		take(c->bug, line);
 	}
 }

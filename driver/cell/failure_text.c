@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the terminal shows of a cell that did not pass (wire-schema.md section 9, as far as its sections exist). */
+/*
+ * What the terminal shows of a cell that did not pass (wire-schema.md section 9, as far as its
+ * sections exist).
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,6 +10,7 @@
 
 enum {
 	CONSOLE_LINES = 25,
+	PANIC_LINES_BEFORE = 12,
 	SCHED_LINES = 40,
 	KERNEL_LINES = 15,
 	DUMP_LINES = 60,
@@ -20,7 +24,8 @@ enum {
 struct line {
 	const char *text;
 	size_t len;
-	unsigned period, times; /* times > 0: not a text, but how often the @period lines before came */
+	unsigned period,
+		times; /* times > 0: not a text, but how often the @period lines before came */
 };
 struct lines {
 	KT_VEC(struct line) v;
@@ -42,7 +47,10 @@ static bool is_farewell(const struct line *l)
 	return has_words(l, "reboot: Power down");
 }
 
-/* Lines of @t that have @words (NULL: all). What is before the first line end of a tail that was cut is left out. */
+/*
+ * Lines of @t that have @words (NULL: all). What is before the first line end of a tail that was
+ * cut is left out.
+ */
 static void split(const struct cell_tail *t, const char *words, struct lines *ret)
 {
 	const char *p = t ? t->b.data : NULL, *end = p ? p + t->b.len : NULL;
@@ -57,7 +65,8 @@ static void split(const struct cell_tail *t, const char *words, struct lines *re
 		p += l.len + 1;
 		while (l.len && l.text[l.len - 1] == '\r')
 			l.len--;
-		if ((!words || has_words(&l, words)) && !is_farewell(&l) && KT_VEC_PUSH(&ret->v, l) < 0)
+		if ((!words || has_words(&l, words)) && !is_farewell(&l) &&
+		    KT_VEC_PUSH(&ret->v, l) < 0)
 			return;
 	}
 }
@@ -76,7 +85,8 @@ static unsigned repeats(const struct lines *l, size_t at, size_t period)
 {
 	unsigned times = 1;
 
-	while (at + (times + 1) * period <= l->v.nr && same(&l->v.v[at], &l->v.v[at + times * period], period))
+	while (at + (times + 1) * period <= l->v.nr &&
+	       same(&l->v.v[at], &l->v.v[at + times * period], period))
 		times++;
 	return times;
 }
@@ -99,7 +109,8 @@ static void collapse(const struct lines *from, struct lines *ret)
 			if (KT_VEC_PUSH(&ret->v, from->v.v[at + i]) < 0)
 				return;
 		}
-		if (times > 1 && KT_VEC_PUSH(&ret->v, (struct line){ .period = period, .times = times }) < 0)
+		if (times > 1 &&
+		    KT_VEC_PUSH(&ret->v, (struct line){ .period = period, .times = times }) < 0)
 			return;
 		at += (size_t)period * times;
 	}
@@ -182,33 +193,20 @@ static void stats(const struct cell_spec *c, const struct cell_outcome *o, struc
 	if (!o->has_result || !j->total_workers)
 		return;
 	title(b, "stats");
-	kt_buf_addf(b, "%u workers, %u cpus, %llu migrations, worst_spread=%.1f%%, worst_gap=%llums\n", j->total_workers,
-		    j->total_cpus, (unsigned long long)j->total_migrations, j->worst_spread,
-		    (unsigned long long)j->worst_gap_ms);
+	kt_buf_addf(b,
+		    "%u workers, %u cpus, %llu migrations, worst_spread=%.1f%%, worst_gap=%llums\n",
+		    j->total_workers, j->total_cpus, (unsigned long long)j->total_migrations,
+		    j->worst_spread, (unsigned long long)j->worst_gap_ms);
 	for (size_t i = 0; i < j->nr_cgroups && i < c->plan.nr_cgroups; i++) {
 		const struct scn_cgroup_stats *s = &j->cgroup[i];
 
-		kt_buf_addf(b, "cg%zu: workers=%u cpus=%u spread=%.1f%% gap=%llums migrations=%llu iter=%llu name=%s\n", i,
-			    s->nr_workers, s->nr_cpus, s->spread, (unsigned long long)s->max_gap_ms,
-			    (unsigned long long)s->migrations, (unsigned long long)s->iterations, c->plan.cgroups[i].name);
+		kt_buf_addf(
+			b,
+			"cg%zu: workers=%u cpus=%u spread=%.1f%% gap=%llums migrations=%llu iter=%llu name=%s\n",
+			i, s->nr_workers, s->nr_cpus, s->spread, (unsigned long long)s->max_gap_ms,
+			(unsigned long long)s->migrations, (unsigned long long)s->iterations,
+			c->plan.cgroups[i].name);
 	}
-}
-
-/* The console is where a kernel says its last words: of use when the guest or its scheduler did not live to the end. */
-static void console(const struct cell_outcome *o, struct kt_buf *b)
-{
-	kt_auto(lines) struct lines l = { 0 };
-	bool lived = o->has_result && (o->result.sched == SCN_SCHED_NONE || o->result.sched == SCN_SCHED_LIVED);
-
-	if (!o->machine_ran || (lived && o->judgement.verdict != SCN_ERROR))
-		return;
-	split(o->console, NULL, &l);
-	if (!l.v.nr && o->has_result)
-		return;
-	title(b, "console diagnostics");
-	if (!l.v.nr)
-		kt_buf_adds(b, "(the console is empty)\n");
-	add_last(b, &l, CONSOLE_LINES);
 }
 
 static size_t find_line(const struct lines *l, size_t from, const char *words)
@@ -218,9 +216,47 @@ static size_t find_line(const struct lines *l, size_t from, const char *words)
 	return from;
 }
 
+/* A panic's own line, and what led to it, matter more than the registers and traces that end it. */
+static void add_around_panic(struct kt_buf *b, const struct lines *l)
+{
+	size_t at = find_line(l, 0, "Kernel panic - not syncing"), from, to;
+
+	from = at > PANIC_LINES_BEFORE ? at - PANIC_LINES_BEFORE : 0;
+	to = from + CONSOLE_LINES;
+	if (at == l->v.nr || to >= l->v.nr) {
+		add_last(b, l, CONSOLE_LINES);
+		return;
+	}
+	for (size_t i = from; i < to; i++)
+		add_line(b, &l->v.v[i]);
+	kt_buf_addf(b, "(%zu more lines)\n", l->v.nr - to);
+}
+
 /*
- * The dump that the kernel gave the scheduler at its exit, when the scheduler prints it as the user space library of the
- * kernel's tools does: between "DEBUG DUMP" and the line of the exit. Takes it out of @log.
+ * The console is where a kernel says its last words: of use when the guest or its scheduler did not
+ * live to the end.
+ */
+static void console(const struct cell_outcome *o, struct kt_buf *b)
+{
+	kt_auto(lines) struct lines l = { 0 };
+	bool lived = o->has_result &&
+		     (o->result.sched == SCN_SCHED_NONE || o->result.sched == SCN_SCHED_LIVED);
+
+	if (!o->machine_ran || (lived && o->judgement.verdict != SCN_ERROR))
+		return;
+	split(o->console, NULL, &l);
+	if (!l.v.nr && o->has_result)
+		return;
+	title(b, "console diagnostics");
+	if (!l.v.nr)
+		kt_buf_adds(b, "(the console is empty)\n");
+	add_around_panic(b, &l);
+}
+
+/*
+ * The dump that the kernel gave the scheduler at its exit, when the scheduler prints it as the user
+ * space library of the kernel's tools does: between "DEBUG DUMP" and the line of the exit. Takes it
+ * out of @log.
  */
 static void cut_dump(struct lines *log, struct lines *ret)
 {
@@ -229,14 +265,16 @@ static void cut_dump(struct lines *log, struct lines *ret)
 	if (from == log->v.nr)
 		return;
 	for (size_t i = from + 1; i < to; i++) {
-		if (log->v.v[i].len && !kt_starts_with(log->v.v[i].text, "=====") && KT_VEC_PUSH(&ret->v, log->v.v[i]) < 0)
+		if (log->v.v[i].len && !kt_starts_with(log->v.v[i].text, "=====") &&
+		    KT_VEC_PUSH(&ret->v, log->v.v[i]) < 0)
 			return;
 	}
 	memmove(&log->v.v[from], &log->v.v[to], (log->v.nr - to) * sizeof(log->v.v[0]));
 	log->v.nr -= to - from;
 }
 
-static void scheduler_log(const struct cell_spec *c, const struct cell_outcome *o, struct lines *dump, struct kt_buf *b)
+static void scheduler_log(const struct cell_spec *c, const struct cell_outcome *o,
+			  struct lines *dump, struct kt_buf *b)
 {
 	kt_auto(lines) struct lines all = { 0 };
 	kt_auto(lines) struct lines l = { 0 };

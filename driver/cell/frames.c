@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the guest sends: one handler for each type of frame. Nothing in a frame is believed before it is checked. */
+/*
+ * What the guest sends: one handler for each type of frame. Nothing in a frame is believed before
+ * it is checked.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,20 +17,25 @@ int cell_pieces_add(struct cell_pieces *p, const void *data, size_t len, struct 
 	struct gst_piece piece;
 
 	if (len < sizeof(piece))
-		return kt_fail(e, KT_E_GUEST, EPROTO, "a piece of the result has %zu bytes, less than its header", len);
+		return kt_fail(e, KT_E_GUEST, EPROTO,
+			       "a piece of the result has %zu bytes, less than its header", len);
 	memcpy(&piece, data, sizeof(piece));
 	len -= sizeof(piece);
 	if (piece.total == 0 || piece.total > SCN_ENCODED_MAX)
-		return kt_fail(e, KT_E_GUEST, EPROTO, "the result is said to have %u bytes, allowed are 1 to %d",
+		return kt_fail(e, KT_E_GUEST, EPROTO,
+			       "the result is said to have %u bytes, allowed are 1 to %d",
 			       piece.total, SCN_ENCODED_MAX);
 	if (p->total && piece.total != p->total)
-		return kt_fail(e, KT_E_GUEST, EPROTO, "a piece says that the result has %u bytes, the first said %u",
+		return kt_fail(e, KT_E_GUEST, EPROTO,
+			       "a piece says that the result has %u bytes, the first said %u",
 			       piece.total, p->total);
 	if (piece.offset != p->b.len)
-		return kt_fail(e, KT_E_GUEST, EPROTO, "a piece of the result is for offset %u, expected %zu",
-			       piece.offset, p->b.len);
+		return kt_fail(e, KT_E_GUEST, EPROTO,
+			       "a piece of the result is for offset %u, expected %zu", piece.offset,
+			       p->b.len);
 	if (len == 0 || len > piece.total - piece.offset)
-		return kt_fail(e, KT_E_GUEST, EPROTO, "a piece of %zu bytes at offset %u of a result of %u", len,
+		return kt_fail(e, KT_E_GUEST, EPROTO,
+			       "a piece of %zu bytes at offset %u of a result of %u", len,
 			       piece.offset, piece.total);
 	kt_buf_add(&p->b, (const char *)data + sizeof(piece), len);
 	if (!kt_buf_ok(&p->b))
@@ -73,10 +81,12 @@ static void on_life(struct cell *c, const void *data, size_t len)
 		return;
 	case GST_LIFE_INIT_FAILED:
 		if (!c->init_failed[0])
-			(void)snprintf(c->init_failed, sizeof(c->init_failed), "%.*s", (int)len - 1, (const char *)p + 1);
+			(void)snprintf(c->init_failed, sizeof(c->init_failed), "%.*s", (int)len - 1,
+				       (const char *)p + 1);
 		return;
 	}
-	kt_log(KT_AREA_DRIVER, KT_DEBUG, "the guest is in a phase of life that we do not know: %u", p[0]);
+	kt_log(KT_AREA_DRIVER, KT_DEBUG, "the guest is in a phase of life that we do not know: %u",
+	       p[0]);
 }
 
 static void on_test(struct cell *c, const void *data, size_t len)
@@ -125,7 +135,8 @@ static void on_addresses(struct cell *c, const void *data, size_t len)
 		return;
 	}
 	memcpy(&k, data, sizeof(k));
-	kt_log(KT_AREA_DRIVER, KT_DEBUG, "guest kernel: phys_base + 1 0x%llx, page_offset_base at gva 0x%016llx, _text + 1 0x%016llx",
+	kt_log(KT_AREA_DRIVER, KT_DEBUG,
+	       "guest kernel: phys_base + 1 0x%llx, page_offset_base at gva 0x%016llx, _text + 1 0x%016llx",
 	       (unsigned long long)k.phys_base_plus_1, (unsigned long long)k.page_offset_base_sym,
 	       (unsigned long long)k.text_plus_1);
 }
@@ -142,15 +153,9 @@ static const struct {
 	uint32_t type;
 	void (*take)(struct cell *c, const void *data, size_t len);
 } frames[] = {
-	{ GST_F_LIFE, on_life },
-	{ GST_F_TEST, on_test },
-	{ GST_F_SCLG, on_sched_text },
-	{ GST_F_DMSG, on_kernel_text },
-	{ GST_F_SCST, on_nothing },
-	{ GST_F_SCEN, on_scenario_end },
-	{ GST_F_SCDX, on_nothing },
-	{ GST_F_SRDY, on_nothing },
-	{ GST_F_KADR, on_addresses },
+	{ GST_F_LIFE, on_life },        { GST_F_TEST, on_test },    { GST_F_SCLG, on_sched_text },
+	{ GST_F_DMSG, on_kernel_text }, { GST_F_SCST, on_nothing }, { GST_F_SCEN, on_scenario_end },
+	{ GST_F_SCDX, on_nothing },     { GST_F_SRDY, on_nothing }, { GST_F_KADR, on_addresses },
 	{ GST_F_EXIT, on_exit_status },
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* guest/init, the first program inside every machine, as bytes of this program. Its length is data. */
+/* guest/init, the first program inside every machine, as bytes. Its length is data. */
 	.section .rodata
 	.balign 16
 	.global kt_guest_init

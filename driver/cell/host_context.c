@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The host that a cell ran on, as the sidecar tells it: a few small files of /proc and /sys, read once per cell. */
+/*
+ * The host that a cell ran on, as the sidecar tells it: a few small files of /proc and /sys, read
+ * once per cell.
+ */
 #include <ctype.h>
 #include <dirent.h>
 #include <stdlib.h>
@@ -14,7 +17,10 @@
 
 enum { FILE_MAX = 4096, NAMES_MAX = 1024 };
 
-/* What follows "KEY" and blanks or a colon at the start of a line, to the end of the line. In place; NULL: none. */
+/*
+ * What follows "KEY" and blanks or a colon at the start of a line, to the end of the line. In
+ * place; NULL: none.
+ */
 static char *value_of(char *text, const char *key)
 {
 	size_t len = strlen(key);
@@ -82,7 +88,10 @@ static int compare_strings(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* Names in @dir that begin with @prefix, in order; with @numbered only those that go on with a digit. */
+/*
+ * Names in @dir that begin with @prefix, in order; with @numbered only those that go on with a
+ * digit.
+ */
 static void list_names(const char *dir, const char *prefix, bool numbered, struct kt_strv *ret)
 {
 	kt_auto(dir) DIR *d = opendir(dir);
@@ -90,7 +99,8 @@ static void list_names(const char *dir, const char *prefix, bool numbered, struc
 
 	while (d && ret->nr < NAMES_MAX && (de = readdir(d))) {
 		if (kt_starts_with(de->d_name, prefix) &&
-		    (!numbered || isdigit((unsigned char)de->d_name[strlen(prefix)])) && kt_strv_add(ret, de->d_name) < 0)
+		    (!numbered || isdigit((unsigned char)de->d_name[strlen(prefix)])) &&
+		    kt_strv_add(ret, de->d_name) < 0)
 			return;
 	}
 	if (ret->nr)
@@ -121,7 +131,8 @@ static void governors(struct kt_json *j)
 	list_names("/sys/devices/system/cpu", "cpu", true, &names);
 	kt_json_object_begin(j, "cpufreq_governor");
 	for (size_t i = 0; i < names.nr; i++) {
-		kt_auto(mem) char *path = kt_fmt("/sys/devices/system/cpu/%s/cpufreq/scaling_governor", names.v[i]);
+		kt_auto(mem) char *path =
+			kt_fmt("/sys/devices/system/cpu/%s/cpufreq/scaling_governor", names.v[i]);
 		char text[64];
 
 		if (path && kt_file_read_small(path, text, sizeof(text)) >= 0)

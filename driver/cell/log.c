@@ -33,8 +33,8 @@ void cell_tail_add(struct cell_tail *t, const void *data, size_t len)
 
 /* ---- files ---- */
 
-int cell_log_open(struct cell_log *l, const char *dir, const char *name, const struct cell_log_limits *limits,
-		  struct kt_err *e)
+int cell_log_open(struct cell_log *l, const char *dir, const char *name,
+		  const struct cell_log_limits *limits, struct kt_err *e)
 {
 	*l = (struct cell_log)CELL_LOG_NONE;
 	l->head_max = limits && limits->head_max ? limits->head_max : CELL_LOG_HEAD;
@@ -75,15 +75,15 @@ void cell_log_add(struct cell_log *l, const void *data, size_t len)
 		cell_tail_add(&l->rest, (const char *)data + head, len - head);
 }
 
-/* What is kept beyond the head may begin in the middle of a line; the marker stands on lines of its own. */
+/* What is kept beyond the head may begin within a line; the marker stands on lines of its own. */
 static void write_rest(struct cell_log *l)
 {
-	kt_auto(buf) struct kt_buf mark = { 0 };
 	size_t extra = l->rest.b.len > l->rest.keep ? l->rest.b.len - l->rest.keep : 0;
+	unsigned long long left_out = l->rest.dropped + extra;
+	kt_auto(buf) struct kt_buf mark = { 0 };
 
-	if (l->rest.dropped + extra) {
-		kt_buf_addf(&mark, "\n[ktstr: %llu bytes are left out here]\n",
-			    (unsigned long long)(l->rest.dropped + extra));
+	if (left_out) {
+		kt_buf_addf(&mark, "\n[ktstr: %llu bytes are left out here]\n", left_out);
 		write_out(l, mark.data, mark.len);
 	}
 	write_out(l, l->rest.b.data + extra, l->rest.b.len - extra);
@@ -129,7 +129,8 @@ static void end_line(struct cell_lines *l, void (*line)(void *ctx, char *text), 
 	line(ctx, l->text);
 }
 
-void cell_lines_feed(struct cell_lines *l, const void *data, size_t len, void (*line)(void *ctx, char *text), void *ctx)
+void cell_lines_feed(struct cell_lines *l, const void *data, size_t len,
+		     void (*line)(void *ctx, char *text), void *ctx)
 {
 	const char *p = data;
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The parts that a cell is made of: logs, what the console and the scheduler's log tell, frames, the outcome and its files. */
+/*
+ * The parts that a cell is made of: logs, what the console and the scheduler's log tell, frames,
+ * the outcome and its files.
+ */
 #ifndef KTSTR_DRIVER_CELL_PARTS_H
 #define KTSTR_DRIVER_CELL_PARTS_H
 
@@ -26,16 +29,17 @@ struct cell_tail {
 void cell_tail_add(struct cell_tail *t, const void *data, size_t len);
 
 /*
- * A log file with a limit. The first @head_max bytes go to the file as they come. What follows is kept as a rolling tail
- * of @tail_max bytes and written by cell_log_close, after a line that says how much is missing between the two.
+ * A log file with a limit. The first @head_max bytes go to the file as they come. What follows is
+ * kept as a rolling tail of @tail_max bytes and written by cell_log_close, after a line that says
+ * how much is missing between the two.
  */
 struct cell_log {
-	int fd;         /* -1: not open */
+	int fd; /* -1: not open */
 	char *path;
 	uint64_t head_max, head;
-	struct cell_tail rest;  /* beyond the head */
-	struct cell_tail last;  /* for the failure text, whatever went to the file */
-	int error;      /* first errno of a write; nothing more is written */
+	struct cell_tail rest; /* beyond the head */
+	struct cell_tail last; /* for the failure text, whatever went to the file */
+	int error; /* first errno of a write; nothing more is written */
 };
 enum { CELL_LOG_HEAD = 15 << 20, CELL_LOG_TAIL = 1 << 20, CELL_LOG_LAST = 64 << 10 };
 #define CELL_LOG_NONE \
@@ -44,31 +48,39 @@ enum { CELL_LOG_HEAD = 15 << 20, CELL_LOG_TAIL = 1 << 20, CELL_LOG_LAST = 64 << 
 	}
 struct cell_log_limits {
 	uint64_t head_max; /* 0: CELL_LOG_HEAD */
-	size_t tail_max;   /* 0: CELL_LOG_TAIL */
+	size_t tail_max; /* 0: CELL_LOG_TAIL */
 };
 /* @limits may be NULL. */
-int cell_log_open(struct cell_log *l, const char *dir, const char *name, const struct cell_log_limits *limits,
-		  struct kt_err *e);
+int cell_log_open(struct cell_log *l, const char *dir, const char *name,
+		  const struct cell_log_limits *limits, struct kt_err *e);
 void cell_log_add(struct cell_log *l, const void *data, size_t len);
-/* Write the tail and close. KT_E_HOST names the file when anything of it could not be written. l->last stays. */
+/*
+ * Write the tail and close. KT_E_HOST names the file when anything of it could not be written.
+ * l->last stays.
+ */
 int cell_log_close(struct cell_log *l, struct kt_err *e);
 void cell_log_done(struct cell_log *l);
 
-/* Cuts a stream into lines, without their ends. A longer line than CELL_LINE_MAX - 1 is cut, never split. */
+/*
+ * Cuts a stream into lines, without their ends. A longer line than CELL_LINE_MAX - 1 is cut, never
+ * split.
+ */
 enum { CELL_LINE_MAX = 1024 };
 struct cell_lines {
 	size_t len;
 	char text[CELL_LINE_MAX];
 };
-void cell_lines_feed(struct cell_lines *l, const void *data, size_t len, void (*line)(void *ctx, char *text), void *ctx);
+void cell_lines_feed(struct cell_lines *l, const void *data, size_t len,
+		     void (*line)(void *ctx, char *text), void *ctx);
 
 /* ---- the console (console.c): has the kernel died? ---- */
 
 struct cell_console {
 	struct cell_lines lines;
-	char panic[CELL_LINE_MAX]; /* "Kernel panic - not syncing: ...", without the time; "": none */
-	char bug[CELL_LINE_MAX];   /* the first "BUG: ..." or "Oops: ..." before it; "": none */
-	bool init_killed;          /* the panic says that init has died */
+	char panic
+		[CELL_LINE_MAX]; /* "Kernel panic - not syncing: ...", without the time; "": none */
+	char bug[CELL_LINE_MAX]; /* the first "BUG: ..." or "Oops: ..." before it; "": none */
+	bool init_killed; /* the panic says that init has died */
 };
 /* A panic is known as soon as its line is complete. */
 void cell_console_feed(struct cell_console *c, const void *data, size_t len);
@@ -78,18 +90,21 @@ void cell_console_feed(struct cell_console *c, const void *data, size_t len);
 struct cell_sched_log {
 	struct cell_lines lines;
 	bool in_load_log;
-	char program[64];             /* that the verifier's log is of */
-	char recent[CELL_LINE_MAX];   /* last line of the verifier's log so far */
-	char verifier[CELL_LINE_MAX]; /* its last line before the statistics; "": it did not complain */
+	char program[64]; /* that the verifier's log is of */
+	char source[128]; /* "file.c:12", of the instruction last looked at; "": not told */
+	char recent[CELL_LINE_MAX]; /* last line of the verifier's log so far */
+	char verifier[CELL_LINE_MAX]; /* its complaint; "": it had none */
 	char complaint[CELL_LINE_MAX]; /* libbpf's first; "": none */
-	char last[CELL_LINE_MAX];     /* last line that is not empty */
+	char last[CELL_LINE_MAX]; /* last line that is not empty */
 };
 void cell_sched_log_feed(struct cell_sched_log *s, const void *data, size_t len);
 /*
- * Make a verdict on a scheduler that did not come up, or left without the kernel saying why, name the reason that its own
- * log gives: a finding of what the verifier or libbpf said, first of all, or its last words.
+ * Make a verdict on a scheduler that did not come up, or left without the kernel saying why, name
+ * the reason that its own log gives: a finding of what the verifier or libbpf said, first of all,
+ * or its last words.
  */
-void cell_explain_scheduler(const struct cell_sched_log *s, const struct scn_result *r, struct scn_judgement *j);
+void cell_explain_scheduler(const struct cell_sched_log *s, const struct scn_result *r,
+			    struct scn_judgement *j);
 
 /* ---- frames (frames.c) ---- */
 
@@ -143,7 +158,7 @@ struct cell {
 	bool init_up, attached, exited;
 	int32_t exit_status;
 	char init_failed[KT_ERR_TEXT_BYTES]; /* "": it did not */
-	char protocol[KT_ERR_TEXT_BYTES];    /* first nonsense in a frame; "": none */
+	char protocol[KT_ERR_TEXT_BYTES]; /* first nonsense in a frame; "": none */
 	struct cell_pieces result;
 	/* how the machine ended */
 	bool ring_broken, ended, deadline_passed;
@@ -153,7 +168,10 @@ struct cell {
 };
 /* One frame whose checksum is right. */
 void cell_take_frame(struct cell *c, uint32_t type, const void *data, size_t len);
-/* Text of a stream: into its log, to the parent when it wants it, and to whoever looks for something in it. */
+/*
+ * Text of a stream: into its log, to the parent when it wants it, and to whoever looks for
+ * something in it.
+ */
 void cell_take_text(struct cell *c, enum cell_stream stream, const void *data, size_t len);
 void cell_set_phase(struct cell *c, enum cell_phase phase);
 /* judge.c: verdict and findings from all that is known at the end. */

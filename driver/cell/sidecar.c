@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The sidecar: everything about one cell as JSON (wire-schema.md section 8; keys beyond it in docs/report-schema.md). */
+/*
+ * The sidecar: everything about one cell as JSON (wire-schema.md section 8; keys beyond it in
+ * docs/report-schema.md).
+ */
 #include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -46,9 +49,10 @@ static void cpuset(struct kt_json *j, const char *key, const struct kt_cpuset *s
 
 static void identity(const struct cell_spec *c, const struct cell_outcome *o, struct kt_json *j)
 {
-	const char *release = o->has_result && o->result.kernel_release[0] ? o->result.kernel_release :
-			      c->kernel						? c->kernel->release :
-										  NULL;
+	const char *release = o->has_result && o->result.kernel_release[0]
+				      ? o->result.kernel_release
+			      : c->kernel ? c->kernel->release
+					  : NULL;
 	kt_auto(buf) struct kt_buf time_text = { 0 };
 	char hash[17];
 
@@ -70,7 +74,10 @@ static void identity(const struct cell_spec *c, const struct cell_outcome *o, st
 	kt_json_str(j, "variant_hash", hash);
 }
 
-/* At most one of the three is true; none: it failed. An error is no verdict on the scheduler: skipped, and "error" says why. */
+/*
+ * At most one of the three is true; none: it failed. An error is no verdict on the scheduler:
+ * skipped, and "error" says why.
+ */
 static void verdict(const struct scn_judgement *jd, struct kt_json *j)
 {
 	const struct scn_finding *error = NULL;
@@ -134,7 +141,8 @@ static void process_end(const struct scn_result *r, struct kt_json *j)
 		kt_json_null(j, "signal");
 }
 
-static void scheduler_exit(const struct cell_spec *c, const struct cell_outcome *o, struct kt_json *j)
+static void scheduler_exit(const struct cell_spec *c, const struct cell_outcome *o,
+			   struct kt_json *j)
 {
 	const struct scn_result *r = &o->result;
 	char name[32];
@@ -282,7 +290,8 @@ int cell_write_sidecar(const struct cell_spec *c, const struct cell_outcome *o, 
 	return kt_file_write_atomic(c->sidecar_path, b.data, b.len, 0644, e);
 }
 
-int cell_write_error_sidecar(const struct cell_spec *c, const char *kind, const char *text, struct kt_err *e)
+int cell_write_error_sidecar(const struct cell_spec *c, const char *kind, const char *text,
+			     struct kt_err *e)
 {
 	struct cell_outcome o = { .started = time(NULL) };
 	int r;

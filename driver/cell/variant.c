@@ -17,7 +17,9 @@ static void hash_text(struct kt_siphash *h, const char *prefix, const char *s)
 	kt_siphash_add(h, s, strlen(s) + 1);
 }
 
-/* In order, so that the same set is the same variant. Without memory to sort, in the order given. */
+/*
+ * In order, so that the same set is the same variant. Without memory to sort, in the order given.
+ */
 static void hash_sorted(struct kt_siphash *h, const char *prefix, const struct kt_strv *v)
 {
 	const char **sorted = calloc(v->nr + 1, sizeof(*sorted));

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Help, version, unknown words: what a wrong command line gets.
 
+# shellcheck disable=SC2154,SC2016,SC2164 # bats sets stderr; literal $ is meant; set -e is on
 load ../lib
 bats_require_minimum_version 1.5.0
 
@@ -33,7 +34,7 @@ refused() {
 		grep -qE "^ +$code  [A-Z]" <<<"$output" || assert_contains "$output" "$code  "
 	done
 	# What does not work yet is not offered.
-	! grep -qE '^  (shell|verifier|replay|export|report|locks|stats|build) ' <<<"$output"
+	run ! grep -qE '^  (shell|verifier|replay|export|report|locks|stats|build) ' <<<"$output"
 }
 
 @test "help COMMAND, COMMAND --help and --help before it are the same" {

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # ktstr-make init: the starter project.
 
+# shellcheck disable=SC2154,SC2016,SC2164 # bats sets stderr; literal $ is meant; set -e is on
 load ../lib
 bats_require_minimum_version 1.5.0
 

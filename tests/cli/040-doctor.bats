@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # ktstr-make doctor: one line a check, and an exit code that says whether tests can run.
 
+# shellcheck disable=SC2154,SC2016,SC2164,SC2030,SC2031 # bats sets stderr; literal $ is meant; set -e is on
 load ../lib
 load ../fakes
 bats_require_minimum_version 1.5.0

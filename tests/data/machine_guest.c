@@ -100,16 +100,19 @@ static void show_page(unsigned node)
 
 	if (syscall(SYS_set_mempolicy, MPOL_BIND_MODE, &mask, 64UL) < 0)
 		stop_here("bind to a node");
-	page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1, 0);
+	page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED,
+		    -1, 0);
 	if (page == MAP_FAILED)
 		stop_here("map a page");
 	memset(page, 0xa0 + (int)node, PAGE);
-	if (pread(pagemap, &entry, sizeof(entry), (off_t)((uintptr_t)page / PAGE * sizeof(entry))) != sizeof(entry))
+	if (pread(pagemap, &entry, sizeof(entry),
+		  (off_t)((uintptr_t)page / PAGE * sizeof(entry))) != sizeof(entry))
 		stop_here("read pagemap");
 	close(pagemap);
 	if (syscall(SYS_set_mempolicy, 0, NULL, 0UL) < 0)
 		stop_here("unbind");
-	say(GST_F_SOUT, "page %u 0x%llx", node, (unsigned long long)((entry & ((UINT64_C(1) << 55) - 1)) * PAGE));
+	say(GST_F_SOUT, "page %u 0x%llx", node,
+	    (unsigned long long)((entry & ((UINT64_C(1) << 55) - 1)) * PAGE));
 }
 
 static void show_nodes(void)
@@ -140,9 +143,11 @@ static void show_topology(void)
 	char path[128];
 
 	for (long cpu = 0; cpu < sysconf(_SC_NPROCESSORS_ONLN); cpu++) {
-		snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%ld/cache/index3/shared_cpu_list", cpu);
+		snprintf(path, sizeof(path),
+			 "/sys/devices/system/cpu/cpu%ld/cache/index3/shared_cpu_list", cpu);
 		show_file(path);
-		snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%ld/topology/thread_siblings_list", cpu);
+		snprintf(path, sizeof(path),
+			 "/sys/devices/system/cpu/cpu%ld/topology/thread_siblings_list", cpu);
 		show_file(path);
 	}
 	for (unsigned n = 0; n < 16; n++) {
@@ -224,8 +229,9 @@ static void obey(char c)
 		say(GST_F_SOUT, "written");
 		break;
 	case 'b':
-		((volatile struct gst_window *)(volatile void *)((volatile uint8_t *)up.data - GST_WINDOW_PAGE -
-								 GST_DOWN_BYTES))->up.head = UINT64_C(0x123456789);
+		((volatile struct gst_window *)(volatile void *)((volatile uint8_t *)up.data -
+								 GST_WINDOW_PAGE - GST_DOWN_BYTES))
+			->up.head = UINT64_C(0x123456789);
 		if (write(bell_fd, "f", 1) != 1)
 			stop_here("ring the bell");
 		break;
@@ -256,8 +262,8 @@ int main(void)
 	mkdir("/dev", 0755);
 	mkdir("/proc", 0755);
 	mkdir("/sys", 0755);
-	if (mount("dev", "/dev", "devtmpfs", 0, "") < 0 || mount("proc", "/proc", "proc", 0, "") < 0 ||
-	    mount("sys", "/sys", "sysfs", 0, "") < 0)
+	if (mount("dev", "/dev", "devtmpfs", 0, "") < 0 ||
+	    mount("proc", "/proc", "proc", 0, "") < 0 || mount("sys", "/sys", "sysfs", 0, "") < 0)
 		stop_here("mount");
 	open_console();
 	printf("guest: console\n");

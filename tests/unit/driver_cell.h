@@ -20,11 +20,24 @@ static inline void unit_cell_init(struct unit_cell *u, const char *dir)
 	struct scn_cgroup *g = calloc(1, sizeof(*g));
 
 	*u = (struct unit_cell){
-		.kernel = { .key = (char *)"7.3-x86_64-d1", .release = (char *)"7.3.0-test", .image = (char *)"/no/image" },
-		.accel = { .accel = VM_ACCEL_TCG, .name = "tcg", .why = "tcg: no /dev/kvm", .version = "QEMU 10.0.2" },
-		.test = { .topology = { .nr_nodes = 1, .nr_llcs = 1, .cores = 2, .threads = 1, .node[0].llcs = 1 } },
-		.spec = { .variant_hash = 0x123, .nr_cpus = 2, .memory_bytes = 256 << 20, .run_id = "20261121T070000Z-1f3a5c",
-			  .host_deadline_ns = UINT64_C(60000000000), .project_commit = "0123abc-dirty" },
+		.kernel = { .key = (char *)"7.3-x86_64-d1",
+			    .release = (char *)"7.3.0-test",
+			    .image = (char *)"/no/image" },
+		.accel = { .accel = VM_ACCEL_TCG,
+			   .name = "tcg",
+			   .why = "tcg: no /dev/kvm",
+			   .version = "QEMU 10.0.2" },
+		.test = { .topology = { .nr_nodes = 1,
+					.nr_llcs = 1,
+					.cores = 2,
+					.threads = 1,
+					.node[0].llcs = 1 } },
+		.spec = { .variant_hash = 0x123,
+			  .nr_cpus = 2,
+			  .memory_bytes = 256 << 20,
+			  .run_id = "20261121T070000Z-1f3a5c",
+			  .host_deadline_ns = UINT64_C(60000000000),
+			  .project_commit = "0123abc-dirty" },
 	};
 	assert_non_null(g);
 	snprintf(g->name, sizeof(g->name), "a");
@@ -33,7 +46,10 @@ static inline void unit_cell_init(struct unit_cell *u, const char *dir)
 	u->spec.test = &u->test;
 	u->spec.kernel = &u->kernel;
 	u->spec.accel = &u->accel;
-	u->spec.plan = (struct scn_plan){ .test_name = strdup("boot"), .duration_ns = 1000000000, .cgroups = g, .nr_cgroups = 1 };
+	u->spec.plan = (struct scn_plan){ .test_name = strdup("boot"),
+					  .duration_ns = 1000000000,
+					  .cgroups = g,
+					  .nr_cgroups = 1 };
 	assert_int_equal(kt_strv_add(&u->spec.plan.scheduler_argv, "/ktstr/scheduler"), 0);
 	u->spec.topology = strdup("1n1l2c1t");
 	u->spec.scheduler = strdup("ktstr");
@@ -69,8 +85,12 @@ static inline void unit_cell_good_result(struct scn_result *r)
 	r->nodes = calloc(1, sizeof(*r->nodes));
 	assert_true(r->workers && r->cpus && r->nodes);
 	for (uint32_t i = 0; i < 2; i++) {
-		r->workers[i] = (struct scn_worker_result){ .pid = 100 + i, .iterations = 1000, .wall_ns = 1000000000,
-							    .cpu_ns = 900000000, .max_gap_ns = 5000000, .migrations = 3 };
+		r->workers[i] = (struct scn_worker_result){ .pid = 100 + i,
+							    .iterations = 1000,
+							    .wall_ns = 1000000000,
+							    .cpu_ns = 900000000,
+							    .max_gap_ns = 5000000,
+							    .migrations = 3 };
 		kt_cpuset_add(&r->workers[i].cpus_seen, i);
 		r->cpus[i] = (struct scn_seen_cpu){ .cpu = i };
 		kt_cpuset_add(&r->cpus[i].core, i);
@@ -86,7 +106,9 @@ static inline void unit_cell_good_result(struct scn_result *r)
 /* A cell in the middle of its life, without files and without a parent. */
 static inline void unit_cell_begin(struct cell *c, const struct unit_cell *u)
 {
-	*c = (struct cell){ .spec = &u->spec, .msg_fd = -1, .log = { CELL_LOG_NONE, CELL_LOG_NONE, CELL_LOG_NONE } };
+	*c = (struct cell){ .spec = &u->spec,
+			    .msg_fd = -1,
+			    .log = { CELL_LOG_NONE, CELL_LOG_NONE, CELL_LOG_NONE } };
 	for (size_t i = 0; i < sizeof(c->log) / sizeof(c->log[0]); i++) {
 		c->log[i].head_max = CELL_LOG_HEAD;
 		c->log[i].rest.keep = CELL_LOG_TAIL;

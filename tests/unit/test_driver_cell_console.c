@@ -13,16 +13,20 @@ static void a_panic_is_known_when_its_line_is_complete(void **state)
 	struct cell_console c = { 0 };
 
 	(void)state;
-	feed(&c, "[    0.8] Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)");
+	feed(&c,
+	     "[    0.8] Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)");
 	assert_string_equal(c.panic, "");
 	feed(&c, "\r\n");
-	assert_string_equal(c.panic, "Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)");
+	assert_string_equal(
+		c.panic,
+		"Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)");
 	assert_false(c.init_killed);
 }
 
 static void a_panic_is_found_however_the_console_is_cut(void **state)
 {
-	static const char text[] = "boot\n[   12.345678][    T1] Kernel panic - not syncing: Attempted to kill init! exitcode=0x0000000b\n";
+	static const char text[] =
+		"boot\n[   12.345678][    T1] Kernel panic - not syncing: Attempted to kill init! exitcode=0x0000000b\n";
 
 	(void)state;
 	for (size_t cut = 1; cut < sizeof(text) - 1; cut++) {
@@ -30,7 +34,9 @@ static void a_panic_is_found_however_the_console_is_cut(void **state)
 
 		cell_console_feed(&c, text, cut);
 		cell_console_feed(&c, text + cut, sizeof(text) - 1 - cut);
-		assert_string_equal(c.panic, "Kernel panic - not syncing: Attempted to kill init! exitcode=0x0000000b");
+		assert_string_equal(
+			c.panic,
+			"Kernel panic - not syncing: Attempted to kill init! exitcode=0x0000000b");
 		assert_true(c.init_killed);
 	}
 }
@@ -44,7 +50,8 @@ static void the_first_panic_counts_and_the_bug_before_it_is_kept(void **state)
 		 "[    3.1] Oops: 0000 [#1] SMP NOPTI\n"
 		 "[    3.2] Kernel panic - not syncing: Fatal exception\n"
 		 "[    3.3] Kernel panic - not syncing: Attempted to kill init!\n");
-	assert_string_equal(c.bug, "BUG: kernel NULL pointer dereference, address: 0000000000000008");
+	assert_string_equal(c.bug,
+			    "BUG: kernel NULL pointer dereference, address: 0000000000000008");
 	assert_string_equal(c.panic, "Kernel panic - not syncing: Fatal exception");
 	assert_false(c.init_killed);
 }
@@ -54,7 +61,8 @@ static void words_about_panics_are_no_panic(void **state)
 	struct cell_console c = { 0 };
 
 	(void)state;
-	feed(&c, "my scheduler says: Kernel panic - not syncing: just kidding\nKernel command line: panic=-1\n");
+	feed(&c,
+	     "my scheduler says: Kernel panic - not syncing: just kidding\nKernel command line: panic=-1\n");
 	assert_string_equal(c.panic, "");
 }
 
@@ -98,8 +106,11 @@ static const char rejected[] =
 static void fail_attach(struct scn_judgement *j, struct scn_result *r)
 {
 	*j = (struct scn_judgement){ .verdict = SCN_PASS };
-	*r = (struct scn_result){ .sched = SCN_SCHED_NOT_ATTACHED, .sched_exited = true, .sched_status = 1 << 8 };
-	scn_judge_add(j, SCN_FAIL, "scheduler", "the scheduler ended before it attached: it exited with status 1");
+	*r = (struct scn_result){ .sched = SCN_SCHED_NOT_ATTACHED,
+				  .sched_exited = true,
+				  .sched_status = 1 << 8 };
+	scn_judge_add(j, SCN_FAIL, "scheduler",
+		      "the scheduler ended before it attached: it exited with status 1");
 }
 
 static void the_verifiers_complaint_comes_first(void **state)
@@ -115,8 +126,10 @@ static void the_verifiers_complaint_comes_first(void **state)
 	cell_explain_scheduler(&s, &r, &j);
 	assert_int_equal(j.nr_findings, 2);
 	assert_int_equal(j.verdict, SCN_FAIL);
-	assert_string_equal(j.findings[0].text,
-			    "the verifier rejects the scheduler's program 'ktstr_enqueue': R2 invalid mem access 'scalar'");
+	assert_string_equal(
+		j.findings[0].text,
+		"the verifier rejects the scheduler's program 'ktstr_enqueue' at scx_ktstr.bpf.c:12: "
+		"R2 invalid mem access 'scalar'");
 	assert_string_equal(j.findings[0].check, "scheduler");
 	assert_string_equal(j.findings[1].text,
 			    "the scheduler ended before it attached: it exited with status 1");
@@ -136,27 +149,51 @@ static void assert_complaint(const char *log, const char *text)
 	scn_judgement_done(&j);
 }
 
+static void the_explanation_of_newer_verifiers_does_not_hide_the_complaint(void **state)
+{
+	(void)state;
+	assert_complaint(
+		"libbpf: prog 'a': -- BEGIN PROG LOAD LOG --\n"
+		"processed 9 insns (limit 1000000)\n"
+		"-- END PROG LOAD LOG --\n"
+		"libbpf: prog 'b': -- BEGIN PROG LOAD LOG --\n"
+		"7: (63) *(u32 *)(r1 +0) = r2\n"
+		"R1 invalid mem access 'scalar'\n"
+		"\n"
+		"Verification failed: Register Type Safety: Invalid dereference\n"
+		"\n"
+		"Suggestion:\n"
+		"  Preserve a pointer-valued register where needed.\n"
+		"\n"
+		"processed 7 insns (limit 1000000)\n"
+		"-- END PROG LOAD LOG --\n",
+		"the verifier rejects the scheduler's program 'b': R1 invalid mem access 'scalar'");
+}
+
 static void a_missing_kfunc_is_named(void **state)
 {
 	(void)state;
-	assert_complaint("libbpf: loading object 'x' from buffer\n"
-			 "libbpf: extern (func ksym) 'scx_bpf_consume': not found in kernel or module BTFs\n"
-			 "libbpf: failed to load object 'x'\n",
-			 "the scheduler cannot be loaded on this kernel: extern (func ksym) 'scx_bpf_consume': not found in kernel or module BTFs");
+	assert_complaint(
+		"libbpf: loading object 'x' from buffer\n"
+		"libbpf: extern (func ksym) 'scx_bpf_consume': not found in kernel or module BTFs\n"
+		"libbpf: failed to load object 'x'\n",
+		"the scheduler cannot be loaded on this kernel: extern (func ksym) 'scx_bpf_consume': not found in kernel or module BTFs");
 }
 
 static void a_btf_mismatch_is_named(void **state)
 {
 	(void)state;
-	assert_complaint("2026-01-01 WARN libbpf: extern (func ksym) 'scx_bpf_dispatch': func_proto [7] incompatible with vmlinux [9]\n",
-			 "the scheduler cannot be loaded on this kernel: extern (func ksym) 'scx_bpf_dispatch': func_proto [7] incompatible with vmlinux [9]");
+	assert_complaint(
+		"2026-01-01 WARN libbpf: extern (func ksym) 'scx_bpf_dispatch': func_proto [7] incompatible with vmlinux [9]\n",
+		"the scheduler cannot be loaded on this kernel: extern (func ksym) 'scx_bpf_dispatch': func_proto [7] incompatible with vmlinux [9]");
 }
 
 static void the_last_words_of_a_scheduler_are_told(void **state)
 {
 	(void)state;
-	assert_complaint("starting\n  unknown option '--frob'\x1b[0m\n\n",
-			 "the scheduler ended before it attached: it exited with status 1; the last it said: unknown option '--frob'\\x1b[0m");
+	assert_complaint(
+		"starting\n  unknown option '--frob'\x1b[0m\n\n",
+		"the scheduler ended before it attached: it exited with status 1; the last it said: unknown option '--frob'\\x1b[0m");
 }
 
 static void a_silent_scheduler_adds_nothing(void **state)
@@ -190,6 +227,7 @@ int main(void)
 		cmocka_unit_test(a_kernel_that_does_not_unpack_is_noticed),
 		cmocka_unit_test(megabytes_of_noise_do_not_hide_a_panic),
 		cmocka_unit_test(the_verifiers_complaint_comes_first),
+		cmocka_unit_test(the_explanation_of_newer_verifiers_does_not_hide_the_complaint),
 		cmocka_unit_test(a_missing_kfunc_is_named),
 		cmocka_unit_test(a_btf_mismatch_is_named),
 		cmocka_unit_test(the_last_words_of_a_scheduler_are_told),

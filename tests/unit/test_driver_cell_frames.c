@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Frames and pieces from guests that keep the rules and from others; the judgement on every way to lose a guest. */
+/*
+ * Frames and pieces from guests that keep the rules and from others; the judgement on every way to
+ * lose a guest.
+ */
 #include <errno.h>
 
 #include "tests/unit/driver_cell.h"
@@ -8,7 +11,8 @@
 
 /* ---- pieces ---- */
 
-static int add(struct cell_pieces *p, uint32_t offset, uint32_t total, const char *data, size_t len, struct kt_err *e)
+static int add(struct cell_pieces *p, uint32_t offset, uint32_t total, const char *data, size_t len,
+	       struct kt_err *e)
 {
 	struct gst_piece h = { .offset = offset, .total = total };
 	char frame[256];
@@ -47,10 +51,12 @@ static void assert_refused(uint32_t offset, uint32_t total, size_t len, const ch
 	struct kt_err e;
 
 	assert_int_equal(add(&p, 0, 100, "abcdefgh", 8, &e), 0);
-	assert_int_equal(add(&p, offset, total, "abcdefgh0123456789abcdefgh0123456789abcdefgh0123456789abcdefgh0123456789"
-						"abcdefgh0123456789abcdefgh0123456789abcdefgh0123456789abcdefgh0123456789",
-			     len, &e),
-			 -EPROTO);
+	assert_int_equal(
+		add(&p, offset, total,
+		    "abcdefgh0123456789abcdefgh0123456789abcdefgh0123456789abcdefgh0123456789"
+		    "abcdefgh0123456789abcdefgh0123456789abcdefgh0123456789abcdefgh0123456789",
+		    len, &e),
+		-EPROTO);
 	assert_int_equal(e.kind, KT_E_GUEST);
 	assert_string_equal(unit_err_text(&e), text);
 	/* What came before is as it was. */
@@ -63,12 +69,14 @@ static void hostile_offsets_are_refused(void **state)
 	(void)state;
 	assert_refused(0, 100, 8, "a piece of the result is for offset 0, expected 8");
 	assert_refused(16, 100, 8, "a piece of the result is for offset 16, expected 8");
-	assert_refused(UINT32_MAX, 100, 8, "a piece of the result is for offset 4294967295, expected 8");
+	assert_refused(UINT32_MAX, 100, 8,
+		       "a piece of the result is for offset 4294967295, expected 8");
 	assert_refused(8, 100, 93, "a piece of 93 bytes at offset 8 of a result of 100");
 	assert_refused(8, 100, 0, "a piece of 0 bytes at offset 8 of a result of 100");
 	assert_refused(8, 99, 8, "a piece says that the result has 99 bytes, the first said 100");
 	assert_refused(8, 0, 8, "the result is said to have 0 bytes, allowed are 1 to 16777216");
-	assert_refused(8, UINT32_MAX, 8, "the result is said to have 4294967295 bytes, allowed are 1 to 16777216");
+	assert_refused(8, UINT32_MAX, 8,
+		       "the result is said to have 4294967295 bytes, allowed are 1 to 16777216");
 }
 
 static void a_piece_shorter_than_its_header_is_refused(void **state)
@@ -78,7 +86,8 @@ static void a_piece_shorter_than_its_header_is_refused(void **state)
 
 	(void)state;
 	assert_int_equal(cell_pieces_add(&p, "1234567", 7, &e), -EPROTO);
-	assert_string_equal(unit_err_text(&e), "a piece of the result has 7 bytes, less than its header");
+	assert_string_equal(unit_err_text(&e),
+			    "a piece of the result has 7 bytes, less than its header");
 	assert_int_equal(cell_pieces_add(&p, "", 0, &e), -EPROTO);
 }
 
@@ -213,8 +222,9 @@ static void a_panic_before_init_is_an_error_that_names_it(void **state)
 
 	console(c, "[    0.9] Kernel panic - not syncing: No working init found.\n");
 	end(c, VM_END_RESET, "");
-	assert_one(c, SCN_ERROR, "kernel-panic",
-		   "the kernel panicked before init started: Kernel panic - not syncing: No working init found.");
+	assert_one(
+		c, SCN_ERROR, "kernel-panic",
+		"the kernel panicked before init started: Kernel panic - not syncing: No working init found.");
 }
 
 static void a_panic_before_the_scheduler_was_enabled_is_no_failure_of_it(void **state)
@@ -223,8 +233,9 @@ static void a_panic_before_the_scheduler_was_enabled_is_no_failure_of_it(void **
 
 	life(c, GST_LIFE_INIT, "init started");
 	console(c, "Kernel panic - not syncing: Fatal exception\n");
-	assert_one(c, SCN_ERROR, "kernel-panic",
-		   "the kernel panicked while init prepared the test: Kernel panic - not syncing: Fatal exception");
+	assert_one(
+		c, SCN_ERROR, "kernel-panic",
+		"the kernel panicked while init prepared the test: Kernel panic - not syncing: Fatal exception");
 }
 
 static void a_panic_under_the_scheduler_is_its_failure(void **state)
@@ -234,11 +245,13 @@ static void a_panic_under_the_scheduler_is_its_failure(void **state)
 	life(c, GST_LIFE_INIT, "init started");
 	life(c, GST_LIFE_ATTACHED, "ktstr");
 	life(c, GST_LIFE_PAYLOAD, "workers starting");
-	console(c, "[ 2.0] BUG: unable to handle page fault for address: ffff\n[ 2.1] Kernel panic - not syncing: Fatal exception\n");
+	console(c,
+		"[ 2.0] BUG: unable to handle page fault for address: ffff\n[ 2.1] Kernel panic - not syncing: Fatal exception\n");
 	end(c, VM_END_RESET, "");
-	assert_one(c, SCN_FAIL, "kernel-panic",
-		   "the kernel panicked under the scheduler, while the workers ran: Kernel panic - not syncing: Fatal "
-		   "exception; before that: BUG: unable to handle page fault for address: ffff");
+	assert_one(
+		c, SCN_FAIL, "kernel-panic",
+		"the kernel panicked under the scheduler, while the workers ran: Kernel panic - not syncing: Fatal "
+		"exception; before that: BUG: unable to handle page fault for address: ffff");
 }
 
 static void that_init_died_is_never_the_schedulers_fault(void **state)
@@ -249,20 +262,23 @@ static void that_init_died_is_never_the_schedulers_fault(void **state)
 	life(c, GST_LIFE_ATTACHED, "ktstr");
 	console(c, "Kernel panic - not syncing: Attempted to kill init! exitcode=0x0000000b\n");
 	end(c, VM_END_RESET, "");
-	assert_one(c, SCN_ERROR, "init-died",
-		   "init, the first program of the guest, died while init prepared the test: Kernel panic - not syncing: "
-		   "Attempted to kill init! exitcode=0x0000000b");
+	assert_one(
+		c, SCN_ERROR, "init-died",
+		"init, the first program of the guest, died while init prepared the test: Kernel panic - not syncing: "
+		"Attempted to kill init! exitcode=0x0000000b");
 }
 
-static void an_init_that_dies_before_its_first_frame_is_told_from_a_kernel_that_finds_none(void **state)
+static void an_init_that_dies_before_its_first_frame_is_told_from_a_kernel_that_finds_none(
+	void **state)
 {
 	struct cell *c = &((struct world *)*state)->c;
 
 	console(c, "Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000300\n");
 	end(c, VM_END_RESET, "");
-	assert_one(c, SCN_ERROR, "init-died",
-		   "init, the first program of the guest, died before it could report: Kernel panic - not syncing: "
-		   "Attempted to kill init! exitcode=0x00000300");
+	assert_one(
+		c, SCN_ERROR, "init-died",
+		"init, the first program of the guest, died before it could report: Kernel panic - not syncing: "
+		"Attempted to kill init! exitcode=0x00000300");
 }
 
 static void an_init_that_failed_says_why(void **state)
@@ -304,9 +320,10 @@ static void a_guest_that_hangs_is_told_with_its_phase(void **state)
 	life(c, GST_LIFE_INIT, "init started");
 	life(c, GST_LIFE_PAYLOAD, "");
 	c->deadline_passed = true;
-	assert_one(c, SCN_ERROR, "deadline",
-		   "the guest did not end within 60 s of host time; it stood still while the workers ran. A slow host can be "
-		   "given more by 'time-scale', the test by 'timeout'");
+	assert_one(
+		c, SCN_ERROR, "deadline",
+		"the guest did not end within 60 s of host time; it stood still while the workers ran. A slow host can be "
+		"given more by 'time-scale', the test by 'timeout'");
 }
 
 static void a_guest_that_does_not_power_off_is_an_error_beside_its_result(void **state)
@@ -326,7 +343,8 @@ static void a_guest_that_ends_without_a_result_is_an_error(void **state)
 
 	life(c, GST_LIFE_INIT, "init started");
 	end(c, VM_END_POWEROFF, "");
-	assert_one(c, SCN_ERROR, "no-result", "the guest powered off while init prepared the test, without a result");
+	assert_one(c, SCN_ERROR, "no-result",
+		   "the guest powered off while init prepared the test, without a result");
 }
 
 static void a_reset_without_a_word_is_an_error(void **state)
@@ -334,8 +352,9 @@ static void a_reset_without_a_word_is_an_error(void **state)
 	struct cell *c = &((struct world *)*state)->c;
 
 	end(c, VM_END_RESET, "");
-	assert_one(c, SCN_ERROR, "reset",
-		   "the guest's CPU was reset before init started, and the console does not say why");
+	assert_one(
+		c, SCN_ERROR, "reset",
+		"the guest's CPU was reset before init started, and the console does not say why");
 }
 
 static void an_emulator_that_dies_is_an_error_with_its_words(void **state)
@@ -346,7 +365,7 @@ static void an_emulator_that_dies_is_an_error_with_its_words(void **state)
 	life(c, GST_LIFE_ATTACHED, "ktstr");
 	end(c, VM_END_CRASHED, "was killed by SIGSEGV");
 	assert_one(c, SCN_ERROR, "emulator",
-		   "the emulator ended by itself while init prepared the test: was killed by SIGSEGV");
+		   "the emulator died while init prepared the test: was killed by SIGSEGV");
 }
 
 static void a_broken_ring_is_an_error(void **state)
@@ -354,7 +373,8 @@ static void a_broken_ring_is_an_error(void **state)
 	struct cell *c = &((struct world *)*state)->c;
 
 	c->ring_broken = true;
-	assert_one(c, SCN_ERROR, "ring-broken", "the guest wrote nonsense into the ring of frames before init started");
+	assert_one(c, SCN_ERROR, "ring-broken",
+		   "the guest wrote nonsense into the ring of frames before init started");
 }
 
 static void frames_with_bad_checksums_are_an_error(void **state)
@@ -381,7 +401,8 @@ static void a_result_that_makes_no_sense_is_an_error(void **state)
 	assert_int_equal(c->out.judgement.verdict, SCN_ERROR);
 	assert_false(c->out.has_result);
 	assert_int_equal(c->out.judgement.nr_findings, 1);
-	assert_true(kt_starts_with(c->out.judgement.findings[0].text, "the guest broke the protocol: "));
+	assert_true(kt_starts_with(c->out.judgement.findings[0].text,
+				   "the guest broke the protocol: "));
 }
 
 static void short_frames_are_an_error_and_read_nothing(void **state)
@@ -392,7 +413,8 @@ static void short_frames_are_an_error_and_read_nothing(void **state)
 	cell_take_frame(c, GST_F_EXIT, "\1", 1);
 	cell_take_frame(c, GST_F_KADR, "\1", 1);
 	end(c, VM_END_POWEROFF, "");
-	assert_one(c, SCN_ERROR, "protocol", "the guest broke the protocol: a lifecycle frame is empty");
+	assert_one(c, SCN_ERROR, "protocol",
+		   "the guest broke the protocol: a lifecycle frame is empty");
 	assert_false(c->exited);
 }
 
@@ -442,7 +464,8 @@ int main(void)
 		CELL_TEST(a_panic_before_the_scheduler_was_enabled_is_no_failure_of_it),
 		CELL_TEST(a_panic_under_the_scheduler_is_its_failure),
 		CELL_TEST(that_init_died_is_never_the_schedulers_fault),
-		CELL_TEST(an_init_that_dies_before_its_first_frame_is_told_from_a_kernel_that_finds_none),
+		CELL_TEST(
+			an_init_that_dies_before_its_first_frame_is_told_from_a_kernel_that_finds_none),
 		CELL_TEST(an_init_that_failed_says_why),
 		CELL_TEST(an_init_that_failed_in_silence_is_noticed),
 		CELL_TEST(a_kernel_that_never_reaches_init_is_told_from_a_guest_that_hangs),

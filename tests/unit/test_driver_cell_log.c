@@ -109,7 +109,8 @@ static void a_full_disk_is_told_when_the_log_is_closed(void **state)
 	cell_log_add(&l, "text", 4);
 	assert_int_equal(cell_log_close(&l, &e), -ENOSPC);
 	assert_int_equal(e.kind, KT_E_HOST);
-	assert_string_equal(unit_err_text(&e), "write '/dev/full' (4 bytes so far): No space left on device");
+	assert_string_equal(unit_err_text(&e),
+			    "write '/dev/full' (4 bytes so far): No space left on device");
 	cell_log_done(&l);
 }
 
@@ -120,7 +121,8 @@ static void a_log_that_cannot_be_made_names_its_path(void **state)
 
 	(void)state;
 	assert_int_equal(cell_log_open(&l, "/nonexistent", "a.log", NULL, &e), -ENOENT);
-	assert_string_equal(unit_err_text(&e), "create '/nonexistent/a.log': No such file or directory");
+	assert_string_equal(unit_err_text(&e),
+			    "create '/nonexistent/a.log': No such file or directory");
 	cell_log_done(&l);
 }
 

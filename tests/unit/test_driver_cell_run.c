@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A whole cell whose machine cannot be made: files, messages, verdict. What needs a machine is tested in tests/vm/. */
+/*
+ * A whole cell whose machine cannot be made: files, messages, verdict. What needs a machine is
+ * tested in tests/vm/.
+ */
 #include <cjson/cJSON.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -39,7 +42,8 @@ static void hear(int fd, struct heard *ret)
 }
 
 /* In a process of its own, as always: cell_run changes signal dispositions. */
-static void run_in_child(const struct unit_cell *u, bool listen, struct heard *ret, int *ret_verdict)
+static void run_in_child(const struct unit_cell *u, bool listen, struct heard *ret,
+			 int *ret_verdict)
 {
 	int fds[2], status;
 	pid_t pid;
@@ -67,7 +71,8 @@ static void run_in_child(const struct unit_cell *u, bool listen, struct heard *r
 static void make_cell(struct unit_cell *u, const char *dir)
 {
 	unit_cell_init(u, dir);
-	u->accel = (struct vm_accel_choice){ .accel = VM_ACCEL_KVM, .name = "kvm" }; /* there is no such back end yet */
+	u->accel = (struct vm_accel_choice){ .accel = VM_ACCEL_KVM,
+					     .name = "kvm" }; /* there is no such back end yet */
 	u->spec.initrd_base = strdup("/no/initrd");
 	assert_int_equal(kt_mkdir_p(u->spec.log_dir, 0755, NULL), 0);
 }
@@ -98,11 +103,14 @@ static void a_machine_that_cannot_be_made_is_an_error_cell(void **state)
 	assert_int_equal(h.nr_phases, 0);
 	assert_true(h.done.total_ns > 0 && h.done.max_rss_kib > 0);
 	assert_int_equal(h.done.boot_ns, 0);
-	assert_true(kt_starts_with(h.text, "ktstr_test 'boot' [sched=ktstr] [topo=1n1l2c1t] error:\n  "));
+	assert_true(kt_starts_with(h.text,
+				   "ktstr_test 'boot' [sched=ktstr] [topo=1n1l2c1t] error:\n  "));
 	assert_non_null(strstr(h.text, "no back end for accelerator 'kvm'"));
 	j = read_json(u.spec.sidecar_path);
 	assert_true(cJSON_IsTrue(cJSON_GetObjectItem(j, "skipped")));
-	assert_string_equal(cJSON_GetObjectItem(cJSON_GetObjectItem(j, "error"), "kind")->valuestring, "internal");
+	assert_string_equal(
+		cJSON_GetObjectItem(cJSON_GetObjectItem(j, "error"), "kind")->valuestring,
+		"internal");
 	cJSON_Delete(j);
 	cell_spec_done(&u.spec);
 }
@@ -148,7 +156,9 @@ static void a_log_directory_that_is_not_there_is_named(void **state)
 	u.spec.log_dir = strdup("/nonexistent/boot.log");
 	run_in_child(&u, true, &h, &verdict);
 	assert_int_equal(verdict, SCN_ERROR);
-	assert_non_null(strstr(h.text, "\n  create '/nonexistent/boot.log/console.log': No such file or directory\n"));
+	assert_non_null(strstr(
+		h.text,
+		"\n  create '/nonexistent/boot.log/console.log': No such file or directory\n"));
 	cell_spec_done(&u.spec);
 }
 
@@ -167,7 +177,8 @@ static void too_long_kernel_arguments_are_refused_not_cut(void **state)
 	u.test.name = (char *)"boot";
 	run_in_child(&u, true, &h, &verdict);
 	assert_int_equal(verdict, SCN_ERROR);
-	assert_non_null(strstr(h.text, "\n  'kargs' of test 'boot' have 1599 bytes, at most 1400\n"));
+	assert_non_null(
+		strstr(h.text, "\n  'kargs' of test 'boot' have 1599 bytes, at most 1400\n"));
 	kt_strv_done(&u.test.kargs);
 	cell_spec_done(&u.spec);
 }
@@ -177,7 +188,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_machine_that_cannot_be_made_is_an_error_cell),
 		cmocka_unit_test(the_plan_is_there_to_read),
-		cmocka_unit_test(a_parent_that_is_gone_does_not_keep_the_sidecar_from_being_written),
+		cmocka_unit_test(
+			a_parent_that_is_gone_does_not_keep_the_sidecar_from_being_written),
 		cmocka_unit_test(a_log_directory_that_is_not_there_is_named),
 		cmocka_unit_test(too_long_kernel_arguments_are_refused_not_cut),
 	};

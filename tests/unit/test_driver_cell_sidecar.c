@@ -152,7 +152,8 @@ static void every_key_of_the_schema_is_there_with_its_type(void **state)
 	assert_key_empty(s, "stimulus_events");
 	assert_key_empty(s, "verifier_stats");
 	assert_key_null(s, "kvm_stats");
-	assert_string_equal(cJSON_GetArrayItem(get(s, "sysctls"), 0)->valuestring, "sysctl.kernel.sched_x=1");
+	assert_string_equal(cJSON_GetArrayItem(get(s, "sysctls"), 0)->valuestring,
+			    "sysctl.kernel.sched_x=1");
 	assert_string_equal(cJSON_GetArrayItem(get(s, "kargs"), 0)->valuestring, "nosmt");
 	assert_true(cJSON_IsObject(get(s, "host")));
 	assert_num(s, "cleanup_duration_ms", 7);
@@ -220,7 +221,8 @@ static void the_exit_of_a_scheduler(void **state)
 	w->o.result.sched_status = 3 << 8;
 	w->o.result.exit.kind = SCN_EXIT_ERROR_STALL;
 	snprintf(w->o.result.exit.reason, sizeof(w->o.result.exit.reason), "runnable task stall");
-	snprintf(w->o.result.exit.message, sizeof(w->o.result.exit.message), "spin[7] failed to run for 3.004s");
+	snprintf(w->o.result.exit.message, sizeof(w->o.result.exit.message),
+		 "spin[7] failed to run for 3.004s");
 	part = get(render(w), "scheduler_exit");
 	assert_str(part, "state", "died");
 	assert_num(part, "kind", 1026);
@@ -259,8 +261,10 @@ static void at_most_one_of_the_three_flags(void **state)
 		const char *name;
 		bool passed, skipped, inconclusive;
 	} rows[] = {
-		{ SCN_SKIP, "skip", false, true, false },	  { SCN_PASS, "pass", true, false, false },
-		{ SCN_INCONCLUSIVE, "inconclusive", false, false, true }, { SCN_ERROR, "error", false, true, false },
+		{ SCN_SKIP, "skip", false, true, false },
+		{ SCN_PASS, "pass", true, false, false },
+		{ SCN_INCONCLUSIVE, "inconclusive", false, false, true },
+		{ SCN_ERROR, "error", false, true, false },
 		{ SCN_FAIL, "fail", false, false, false },
 	};
 	struct world *w = *state;
@@ -303,15 +307,19 @@ static void an_error_has_kind_and_text_and_a_failure_has_not(void **state)
 static void the_host_is_described(void **state)
 {
 	const cJSON *host = get(render(*state), "host");
-	static const char *const strings[] = { "kernel_name", "kernel_release", "arch", "kernel_cmdline" };
+	static const char *const strings[] = { "kernel_name", "kernel_release", "arch",
+					       "kernel_cmdline" };
 	static const char *const numbers[] = { "total_memory_kb", "online_cpus" };
-	static const char *const maybe[] = { "cpu_model",	  "cpu_vendor",	       "hugepages_total", "hugepages_free",
-					     "hugepages_size_kb", "thp_enabled", "thp_defrag",      "numa_nodes" };
+	static const char *const maybe[] = { "cpu_model",         "cpu_vendor",
+					     "hugepages_total",   "hugepages_free",
+					     "hugepages_size_kb", "thp_enabled",
+					     "thp_defrag",        "numa_nodes" };
 
 	for (size_t i = 0; i < sizeof(strings) / sizeof(strings[0]); i++)
 		assert_true(cJSON_IsString(get(host, strings[i])));
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-		assert_true(cJSON_IsNumber(get(host, numbers[i])) && get(host, numbers[i])->valuedouble > 0);
+		assert_true(cJSON_IsNumber(get(host, numbers[i])) &&
+			    get(host, numbers[i])->valuedouble > 0);
 	for (size_t i = 0; i < sizeof(maybe) / sizeof(maybe[0]); i++)
 		(void)get(host, maybe[i]);
 	assert_str(host, "kernel_name", "Linux");
@@ -333,7 +341,9 @@ static void an_error_sidecar_of_a_cell_that_said_nothing(void **state)
 	/* Refused before its kernel was fetched or its accelerator chosen. */
 	u.spec.kernel = NULL;
 	u.spec.accel = NULL;
-	assert_int_equal(cell_write_error_sidecar(&u.spec, "cell-died", "the cell's process was killed by SIGKILL", NULL), 0);
+	assert_int_equal(cell_write_error_sidecar(&u.spec, "cell-died",
+						  "the cell's process was killed by SIGKILL", NULL),
+			 0);
 	assert_int_equal(stat(u.spec.sidecar_path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0644);
 	assert_int_equal(kt_file_read(u.spec.sidecar_path, 1 << 20, &b, NULL), 0);

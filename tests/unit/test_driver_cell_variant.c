@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The variant hash, against values that an independent SipHash-1-3 (in Python, from its paper) gave for the same bytes. */
+/*
+ * The variant hash, against values that an independent SipHash-1-3 (in Python, from its paper) gave
+ * for the same bytes.
+ */
 #include "driver/cell/cell.h"
 #include "tests/unit/unit.h"
 
@@ -9,12 +12,14 @@ static void known_values(void **state)
 	kt_auto(strv) struct kt_strv kargs = { 0 };
 
 	(void)state;
-	assert_int_equal(cell_variant_hash("1n1l4c1t", "eevdf", "spin_wait", &sysctls, &kargs), UINT64_C(0x14c1f379a169025));
+	assert_int_equal(cell_variant_hash("1n1l4c1t", "eevdf", "spin_wait", &sysctls, &kargs),
+			 UINT64_C(0x14c1f379a169025));
 	assert_int_equal(kt_strv_add(&sysctls, "kernel.sched_b=1"), 0);
 	assert_int_equal(kt_strv_add(&sysctls, "kernel.sched_a=0"), 0);
 	assert_int_equal(kt_strv_add(&kargs, "nosmt"), 0);
 	assert_int_equal(kt_strv_add(&kargs, "a=1"), 0);
-	assert_int_equal(cell_variant_hash("2n4l4c2t", "ktstr", "mixed", &sysctls, &kargs), UINT64_C(0x78d95e071874d0cd));
+	assert_int_equal(cell_variant_hash("2n4l4c2t", "ktstr", "mixed", &sysctls, &kargs),
+			 UINT64_C(0x78d95e071874d0cd));
 }
 
 static void the_order_of_settings_does_not_matter(void **state)

@@ -9,8 +9,9 @@ static void every_kind_has_its_code(void **state)
 		enum kt_kind kind;
 		int code;
 	} cases[] = {
-		{ KT_E_USAGE, 3 }, { KT_E_CONFIG, 3 }, { KT_E_HOST, 4 },      { KT_E_TOOL, 4 },	 { KT_E_GUEST, 4 },
-		{ KT_E_KERNEL, 5 }, { KT_E_BUILD, 5 },	{ KT_E_INTERNAL, 70 }, { KT_E_INTR, 130 }, { KT_E_NONE, 70 },
+		{ KT_E_USAGE, 3 },  { KT_E_CONFIG, 3 }, { KT_E_HOST, 4 },  { KT_E_TOOL, 4 },
+		{ KT_E_GUEST, 4 },  { KT_E_KERNEL, 5 }, { KT_E_BUILD, 5 }, { KT_E_INTERNAL, 70 },
+		{ KT_E_INTR, 130 }, { KT_E_NONE, 70 },
 	};
 
 	(void)state;
@@ -24,7 +25,8 @@ static void a_kind_that_does_not_exist_is_our_bug(void **state)
 	assert_int_equal(drv_exit_of_kind((enum kt_kind)77), 70);
 }
 
-static int code_of(unsigned pass, unsigned fail, unsigned inconclusive, unsigned skip, unsigned error)
+static int code_of(unsigned pass, unsigned fail, unsigned inconclusive, unsigned skip,
+		   unsigned error)
 {
 	const struct drv_totals t = {
 		.nr = { [SCN_PASS] = pass,

@@ -14,12 +14,18 @@ struct opts {
 
 static const char *const words[] = { "auto", "kvm", "tcg", NULL };
 static const struct drv_option rows[] = {
-	{ "flag", 'f', DRV_OPT_FLAG, NULL, "", NULL, DRV_COMPLETE_NONE, offsetof(struct opts, flag) },
-	{ "count", 'c', DRV_OPT_COUNT, NULL, "", NULL, DRV_COMPLETE_NONE, offsetof(struct opts, count) },
-	{ "number", 'n', DRV_OPT_NUMBER, "N", "", NULL, DRV_COMPLETE_NONE, offsetof(struct opts, number) },
-	{ "choice", 0, DRV_OPT_CHOICE, "HOW", "", words, DRV_COMPLETE_NONE, offsetof(struct opts, choice) },
-	{ "string", 's', DRV_OPT_STRING, "TEXT", "", NULL, DRV_COMPLETE_NONE, offsetof(struct opts, string) },
-	{ "list", 'l', DRV_OPT_STRINGS, "ITEM", "", NULL, DRV_COMPLETE_NONE, offsetof(struct opts, list) },
+	{ "flag", 'f', DRV_OPT_FLAG, NULL, "", NULL, DRV_COMPLETE_NONE,
+	  offsetof(struct opts, flag) },
+	{ "count", 'c', DRV_OPT_COUNT, NULL, "", NULL, DRV_COMPLETE_NONE,
+	  offsetof(struct opts, count) },
+	{ "number", 'n', DRV_OPT_NUMBER, "N", "", NULL, DRV_COMPLETE_NONE,
+	  offsetof(struct opts, number) },
+	{ "choice", 0, DRV_OPT_CHOICE, "HOW", "", words, DRV_COMPLETE_NONE,
+	  offsetof(struct opts, choice) },
+	{ "string", 's', DRV_OPT_STRING, "TEXT", "", NULL, DRV_COMPLETE_NONE,
+	  offsetof(struct opts, string) },
+	{ "list", 'l', DRV_OPT_STRINGS, "ITEM", "", NULL, DRV_COMPLETE_NONE,
+	  offsetof(struct opts, list) },
 };
 
 enum { ARGS_MAX = 100 };
@@ -49,8 +55,8 @@ static void every_kind_of_option_is_stored(void **state)
 	struct parsed p;
 
 	(void)state;
-	assert_int_equal(PARSE(&p, "--flag", "--count", "-cc", "--number=7", "--choice", "tcg", "-sx", "--list", "a",
-			       "-l", "b", "--list=c"),
+	assert_int_equal(PARSE(&p, "--flag", "--count", "-cc", "--number=7", "--choice", "tcg",
+			       "-sx", "--list", "a", "-l", "b", "--list=c"),
 			 0);
 	assert_true(p.o.flag);
 	assert_int_equal(p.o.count, 3);
@@ -93,7 +99,9 @@ static void parsing_can_stop_at_the_first_operand(void **state)
 	struct parsed p;
 
 	(void)state;
-	assert_int_equal(parse_as(&p, true, (const char *const[]){ "-f", "test", "--unknown", "-x", NULL }), 0);
+	assert_int_equal(parse_as(&p, true,
+				  (const char *const[]){ "-f", "test", "--unknown", "-x", NULL }),
+			 0);
 	assert_true(p.o.flag);
 	assert_int_equal(p.nr, 3);
 	assert_string_equal(p.operands[0], "test");
@@ -118,7 +126,8 @@ static void mistakes_are_named(void **state)
 	} cases[] = {
 		{ { "--flga" }, "unknown option '--flga': did you mean '--flag'?" },
 		{ { "--chioce=tcg" }, "unknown option '--chioce': did you mean '--choice'?" },
-		{ { "--something-else" }, "unknown option '--something-else': see 'ktstr-make test --help'" },
+		{ { "--something-else" },
+		  "unknown option '--something-else': see 'ktstr-make test --help'" },
 		{ { "-x" }, "unknown option '-x': see 'ktstr-make test --help'" },
 		{ { "-fx" }, "unknown option '-x': see 'ktstr-make test --help'" },
 		{ { "--flag=yes" }, "option --flag takes no value" },
@@ -157,7 +166,8 @@ static void too_many_repetitions_are_refused(void **state)
 
 /* ---- commands ---- */
 
-static int find(const struct drv_command **c, size_t *used, struct kt_err *e, const char *first, const char *second)
+static int find(const struct drv_command **c, size_t *used, struct kt_err *e, const char *first,
+		const char *second)
 {
 	const char *const w[] = { first, second };
 
@@ -187,7 +197,8 @@ static void unknown_commands_are_told_apart(void **state)
 	} cases[] = {
 		{ "tset", NULL, "unknown command 'tset': did you mean 'test'?" },
 		{ "nonsense", NULL, "unknown command 'nonsense': see 'ktstr-make --help'" },
-		{ "kernel", NULL, "command 'kernel' needs a second word: there is 'kernel fetch', 'kernel list'" },
+		{ "kernel", NULL,
+		  "command 'kernel' needs a second word: there is 'kernel fetch', 'kernel list'" },
 		{ "kernel", "lits", "unknown command 'kernel lits': did you mean 'kernel list'?" },
 		{ "kernel", "frobnicate",
 		  "unknown command 'kernel frobnicate': there is 'kernel fetch', 'kernel list'" },
@@ -222,7 +233,8 @@ static void no_two_options_of_a_command_share_a_name(void **state)
 		for (size_t i = 0; i < nr; i++) {
 			for (size_t j = 0; j < i; j++) {
 				assert_string_not_equal(all[i]->name, all[j]->name);
-				assert_false(all[i]->short_name && all[i]->short_name == all[j]->short_name);
+				assert_false(all[i]->short_name &&
+					     all[i]->short_name == all[j]->short_name);
 			}
 		}
 		assert_in_range(drv_commands[c]->opts_bytes, 0, DRV_OPTS_BYTES_MAX);

@@ -7,19 +7,20 @@
 
 #define SECOND UINT64_C(1000000000)
 
-static const char project[] = "[project]\nname = \"p\"\n"
-			      "[kernel.default]\nsource = \"debian:trixie-backports/cloud\"\n"
-			      "[kernel.mine]\nsource = \"path:bzImage\"\n"
-			      "[scheduler.simple]\nbinary = \"scx_simple\"\nargs = [\"-v\"]\n"
-			      "[defaults]\nduration = \"2s\"\n"
-			      "[[test]]\nname = \"alpha\"\ntopology = \"1n2l2c1t\"\n"
-			      "cgroups = [{ name = \"a\", workers = 3, work = \"spin_wait\", cpuset = \"llc:1\" },"
-			      " { name = \"b\", workers = \"50%\", work = \"pipe_io\" }]\n"
-			      "[[test]]\nname = \"beta\"\ntopology = \"1n1l8c2t\"\nscheduler = \"simple\"\n"
-			      "scheduler-args = [\"-x\"]\nwatchdog = \"1s\"\nsysctls = [\"kernel.panic=1\"]\n"
-			      "cgroups = [{ name = \"a\", workers = 1, work = \"spin_wait\" },"
-			      " { name = \"b\", workers = 2, work = \"spin_wait\" }]\n"
-			      "[[test]]\nname = \"beta_ignored\"\ntopology = \"1n1l1c1t\"\nignore = true\n";
+static const char project[] =
+	"[project]\nname = \"p\"\n"
+	"[kernel.default]\nsource = \"debian:trixie-backports/cloud\"\n"
+	"[kernel.mine]\nsource = \"path:bzImage\"\n"
+	"[scheduler.simple]\nbinary = \"scx_simple\"\nargs = [\"-v\"]\n"
+	"[defaults]\nduration = \"2s\"\n"
+	"[[test]]\nname = \"alpha\"\ntopology = \"1n2l2c1t\"\n"
+	"cgroups = [{ name = \"a\", workers = 3, work = \"spin_wait\", cpuset = \"llc:1\" },"
+	" { name = \"b\", workers = \"50%\", work = \"pipe_io\" }]\n"
+	"[[test]]\nname = \"beta\"\ntopology = \"1n1l8c2t\"\nscheduler = \"simple\"\n"
+	"scheduler-args = [\"-x\"]\nwatchdog = \"1s\"\nsysctls = [\"kernel.panic=1\"]\n"
+	"cgroups = [{ name = \"a\", workers = 1, work = \"spin_wait\" },"
+	" { name = \"b\", workers = 2, work = \"spin_wait\" }]\n"
+	"[[test]]\nname = \"beta_ignored\"\ntopology = \"1n1l1c1t\"\nignore = true\n";
 
 static int load(void **state)
 {
@@ -47,7 +48,8 @@ struct chosen {
 	struct kt_err e;
 };
 
-static int choose(struct chosen *c, void **state, const char *filter, const char *kernel, enum drv_ignored ignored)
+static int choose(struct chosen *c, void **state, const char *filter, const char *kernel,
+		  enum drv_ignored ignored)
 {
 	const struct drv_select s = {
 		.filters = &filter,
@@ -104,8 +106,8 @@ static void every_kernel_runs_every_test(void **state)
 	drv_plan_done(&plan);
 }
 
-static void assert_refused(void **state, const char *filter, const char *kernel, enum drv_ignored ignored,
-			   const char *text)
+static void assert_refused(void **state, const char *filter, const char *kernel,
+			   enum drv_ignored ignored, const char *text)
 {
 	struct chosen c;
 
@@ -117,12 +119,14 @@ static void assert_refused(void **state, const char *filter, const char *kernel,
 
 static void nothing_to_run_says_what_there_is(void **state)
 {
-	assert_refused(state, "alhpa", NULL, DRV_IGNORED_LEAVE_OUT, "no test matches 'alhpa': did you mean 'alpha'?");
+	assert_refused(state, "alhpa", NULL, DRV_IGNORED_LEAVE_OUT,
+		       "no test matches 'alhpa': did you mean 'alpha'?");
 	assert_refused(state, "zzzzzz", NULL, DRV_IGNORED_LEAVE_OUT,
 		       "no test matches 'zzzzzz': 'ktstr-make test --list' shows all 3");
 	assert_refused(state, "ignored", NULL, DRV_IGNORED_LEAVE_OUT,
 		       "every matching test is ignored (1): add --include-ignored");
-	assert_refused(state, "alpha", NULL, DRV_IGNORED_ONLY, "no test has 'ignore = true' (1 without it match)");
+	assert_refused(state, "alpha", NULL, DRV_IGNORED_ONLY,
+		       "no test has 'ignore = true' (1 without it match)");
 }
 
 static void an_unknown_kernel_offers_the_nearest(void **state)
@@ -168,7 +172,10 @@ static void a_test_is_resolved_for_its_topology(void **state)
 	assert_string_equal(c->plan.cgroups[0].name, "a");
 	assert_int_equal(c->plan.cgroups[0].nr_workers, 3);
 	assert_true(c->plan.cgroups[0].has_cpuset);
-	/* The last CPU is left to the root cgroup only where the cpuset is a share of the usable ones. */
+	/*
+	 * The last CPU is left to the root cgroup only where the cpuset is a share of the usable
+	 * ones.
+	 */
 	assert_cpus(&c->plan.cgroups[0].cpuset, "2-3");
 	/* Half of the three usable CPUs is one pair. */
 	assert_int_equal(c->plan.cgroups[1].nr_workers, 2);
@@ -202,14 +209,16 @@ static void percentages_become_whole_groups(void **state)
 		double pct;
 		unsigned cpus, group, workers;
 	} cases[] = {
-		{ 50, 8, 1, 4 },   { 50, 3, 1, 2 },   { 10, 3, 1, 1 },	{ 0, 64, 1, 1 },    { 100, 251, 1, 251 },
-		{ 50, 8, 2, 4 },   { 50, 3, 2, 2 },   { 100, 1, 2, 2 }, { 12.5, 8, 1, 1 },  { 37.5, 8, 2, 4 },
-		{ 33.3, 9, 1, 3 }, { 100, 252, 4, 252 },
+		{ 50, 8, 1, 4 },      { 50, 3, 1, 2 },   { 10, 3, 1, 1 },   { 0, 64, 1, 1 },
+		{ 100, 251, 1, 251 }, { 50, 8, 2, 4 },   { 50, 3, 2, 2 },   { 100, 1, 2, 2 },
+		{ 12.5, 8, 1, 1 },    { 37.5, 8, 2, 4 }, { 33.3, 9, 1, 3 }, { 100, 252, 4, 252 },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		assert_int_equal(drv_workers_of_percent(cases[i].pct, cases[i].cpus, cases[i].group), cases[i].workers);
+		assert_int_equal(drv_workers_of_percent(cases[i].pct, cases[i].cpus,
+							cases[i].group),
+				 cases[i].workers);
 }
 
 static void a_cpuset_beyond_the_topology_is_an_error_with_its_place(void **state)
@@ -226,7 +235,8 @@ static void a_cpuset_beyond_the_topology_is_an_error_with_its_place(void **state
 	t.nr_cgroups = 1;
 	assert_true(drv_resolve_test(p, &t, &plan, &e) < 0);
 	assert_int_equal(e.kind, KT_E_CONFIG);
-	kt_snprintf(expected, sizeof(expected), ":%d:%d: test 'alpha', cgroup 'a': ", bad.at.line, bad.at.column);
+	kt_snprintf(expected, sizeof(expected), ":%d:%d: test 'alpha', cgroup 'a': ", bad.at.line,
+		    bad.at.column);
 	assert_true(bad.at.line > 0);
 	assert_non_null(strstr(unit_err_text(&e), expected));
 }
@@ -284,7 +294,9 @@ static void a_tests_own_timeout_replaces_the_rule(void **state)
 
 static void an_absurd_duration_does_not_overflow(void **state)
 {
-	struct drv_deadline_in d = { .tcg = true, .nr_cpus = 252, .duration_ns = UINT64_MAX / 32, .time_scale = 1e6 };
+	struct drv_deadline_in d = {
+		.tcg = true, .nr_cpus = 252, .duration_ns = UINT64_MAX / 32, .time_scale = 1e6
+	};
 
 	(void)state;
 	assert_int_equal(drv_host_deadline_ns(&d), 30000000 * SECOND);
@@ -295,8 +307,13 @@ static void an_absurd_duration_does_not_overflow(void **state)
 static void names_become_safe_path_components(void **state)
 {
 	static const char *const cases[][2] = {
-		{ "two_cgroups", "two_cgroups" }, { "../../etc", "_._.._etc" }, { "a b/c", "a_b_c" },
-		{ "7.3+deb14~1-x", "7.3+deb14~1-x" }, { ".", "_" }, { "", "_" }, { "\303\274", "__" },
+		{ "two_cgroups", "two_cgroups" },
+		{ "../../etc", "_._.._etc" },
+		{ "a b/c", "a_b_c" },
+		{ "7.3+deb14~1-x", "7.3+deb14~1-x" },
+		{ ".", "_" },
+		{ "", "_" },
+		{ "\303\274", "__" },
 	};
 
 	(void)state;

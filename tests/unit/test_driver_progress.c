@@ -32,8 +32,9 @@ static void a_wide_terminal_shows_every_cell(void **state)
 	struct drv_progress p = { .done = 3, .total = 12, .running = running, .nr_running = 3 };
 
 	(void)state;
-	assert_line(&p, 200, "[3/12] booting two_cgroups 1.2 s | running smt 4.2 s | "
-			     "attaching a_test_with_quite_a_long_name_i> 61.0 s");
+	assert_line(&p, 200,
+		    "[3/12] booting two_cgroups 1.2 s | running smt 4.2 s | "
+		    "attaching a_test_with_quite_a_long_name_i> 61.0 s");
 	p.utf8 = true;
 	p.nr_running = 2;
 	assert_line(&p, 200, "[3/12] booting two_cgroups 1.2 s \302\267 running smt 4.2 s");
@@ -41,7 +42,9 @@ static void a_wide_terminal_shows_every_cell(void **state)
 
 static void what_does_not_fit_is_counted(void **state)
 {
-	const struct drv_progress p = { .done = 3, .total = 12, .running = running, .nr_running = 3 };
+	const struct drv_progress p = {
+		.done = 3, .total = 12, .running = running, .nr_running = 3
+	};
 
 	(void)state;
 	assert_line(&p, 79, "[3/12] booting two_cgroups 1.2 s | running smt 4.2 s | +1 more");
@@ -52,7 +55,9 @@ static void what_does_not_fit_is_counted(void **state)
 
 static void failures_and_stopping_are_told(void **state)
 {
-	struct drv_progress p = { .done = 1, .total = 2, .failed = 1, .running = running, .nr_running = 1 };
+	struct drv_progress p = {
+		.done = 1, .total = 2, .failed = 1, .running = running, .nr_running = 1
+	};
 
 	(void)state;
 	assert_line(&p, 79, "[1/2] 1 failed | booting two_cgroups 1.2 s");
@@ -62,7 +67,9 @@ static void failures_and_stopping_are_told(void **state)
 
 static void no_line_is_wider_than_it_may_be(void **state)
 {
-	struct drv_progress p = { .done = 998, .total = 1000, .failed = 7, .running = running, .nr_running = 3 };
+	struct drv_progress p = {
+		.done = 998, .total = 1000, .failed = 7, .running = running, .nr_running = 3
+	};
 
 	(void)state;
 	for (size_t columns = 0; columns < 160; columns++) {
@@ -74,7 +81,8 @@ static void no_line_is_wider_than_it_may_be(void **state)
 	}
 }
 
-static void assert_transfer(uint64_t done, uint64_t total, double rate, size_t columns, const char *expected)
+static void assert_transfer(uint64_t done, uint64_t total, double rate, size_t columns,
+			    const char *expected)
 {
 	kt_auto(buf) struct kt_buf b = { 0 };
 
@@ -86,17 +94,21 @@ static void assert_transfer(uint64_t done, uint64_t total, double rate, size_t c
 static void a_transfer_shows_bytes_bar_and_rate(void **state)
 {
 	(void)state;
-	assert_transfer(5 * MIB, 20 * MIB, 2.0 * MIB, 100,
-			"fetch linux.deb: 5.0 MiB of 20.0 MiB   25 %  [=======>                      ]  2.0 MiB/s");
-	assert_transfer(20 * MIB, 20 * MIB, 0, 60, "fetch linux.deb: 20.0 MiB of 20.0 MiB  100 %  [============]");
+	assert_transfer(
+		5 * MIB, 20 * MIB, 2.0 * MIB, 100,
+		"fetch linux.deb: 5.0 MiB of 20.0 MiB   25 %  [=======>                      ]  2.0 MiB/s");
+	assert_transfer(20 * MIB, 20 * MIB, 0, 60,
+			"fetch linux.deb: 20.0 MiB of 20.0 MiB  100 %  [============]");
 	assert_transfer(5 * MIB, 0, 2.0 * MIB, 100, "fetch linux.deb: 5.0 MiB  2.0 MiB/s");
 }
 
 static void a_narrow_transfer_keeps_its_numbers(void **state)
 {
 	(void)state;
-	assert_transfer(5 * MIB, 20 * MIB, 2.0 * MIB, 56, "fetch linux.deb: 5.0 MiB of 20.0 MiB   25 %  2.0 MiB/s");
-	assert_transfer(5 * MIB, 20 * MIB, 2.0 * MIB, 48, "fetch li>: 5.0 MiB of 20.0 MiB   25 %  2.0 MiB/s");
+	assert_transfer(5 * MIB, 20 * MIB, 2.0 * MIB, 56,
+			"fetch linux.deb: 5.0 MiB of 20.0 MiB   25 %  2.0 MiB/s");
+	assert_transfer(5 * MIB, 20 * MIB, 2.0 * MIB, 48,
+			"fetch li>: 5.0 MiB of 20.0 MiB   25 %  2.0 MiB/s");
 }
 
 static void columns_are_counted_in_characters(void **state)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The loop that runs cells: packing, deaths, deadlines, Ctrl-C. The cells here are functions, not machines. */
+/* The loop that runs cells: packing, deaths, deadlines, Ctrl-C. The cells are functions here. */
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -38,11 +38,12 @@ static void say(int fd, uint32_t type, const void *data, uint32_t len)
 static enum scn_verdict finish(int fd, enum scn_verdict v, const char *text)
 {
 	const struct cell_done d = { .verdict = v };
-	char all[256];
+	struct kt_buf all = { 0 };
 
-	memcpy(all, &d, sizeof(d));
-	memcpy(all + sizeof(d), text, strlen(text));
-	say(fd, CELL_MSG_DONE, all, (uint32_t)(sizeof(d) + strlen(text)));
+	kt_buf_add(&all, &d, sizeof(d));
+	kt_buf_adds(&all, text);
+	say(fd, CELL_MSG_DONE, kt_buf_str(&all), (uint32_t)all.len);
+	kt_buf_done(&all);
 	return v;
 }
 
@@ -64,7 +65,8 @@ static enum scn_verdict cell_main(const struct cell_spec *spec, int fd)
 	if (!strcmp(name, "lies"))
 		say(fd, CELL_MSG_DONE, "short", 5);
 	if (!strcmp(name, "floods"))
-		(void)!write(fd, &(struct cell_msg){ CELL_MSG_OUTPUT, UINT32_MAX }, sizeof(struct cell_msg));
+		(void)!write(fd, &(struct cell_msg){ CELL_MSG_OUTPUT, UINT32_MAX },
+			     sizeof(struct cell_msg));
 	if (!strcmp(name, "naps"))
 		usleep(100000);
 	if (!strcmp(name, "ignores-term"))
@@ -80,11 +82,17 @@ static int set_up(void **state)
 	struct fixture *f = calloc(1, sizeof(*f));
 	char path[] = "/tmp/ktstr-unit.XXXXXX";
 
+	if (!f)
+		return -1;
 	f->dir = strdup(mkdtemp(path));
-	f->entry = (struct kc_entry){ .release = (char *)(uintptr_t)"7.3" };
-	f->kernel = (struct drv_kernel){ .name = "default", .source = "path:x", .entry = &f->entry };
-	f->plan = (struct drv_plan){ .project = &f->project, .kernels = &f->kernel, .nr_kernels = 1, .cells = f->cells };
-	f->run = (struct drv_run){ .ctx = &f->ctx, .plan = &f->plan, .dir = f->dir, .accel = { .accel = VM_ACCEL_TCG } };
+	f->entry = (struct kc_entry){ .release = (char *)(uintptr_t) "7.3" };
+	f->kernel =
+		(struct drv_kernel){ .name = "default", .source = "path:x", .entry = &f->entry };
+	f->plan = (struct drv_plan){
+		.project = &f->project, .kernels = &f->kernel, .nr_kernels = 1, .cells = f->cells
+	};
+	f->run = (struct drv_run){ .ctx = &f->ctx, .plan = &f->plan, .dir = f->dir };
+	f->run.accel.accel = VM_ACCEL_TCG;
 	f->ctx.globals.quiet = true;
 	f->signals = (struct drv_signals)DRV_SIGNALS_NONE;
 	*state = f;
@@ -119,9 +127,9 @@ static struct drv_cell *add(struct fixture *f, const char *name)
 		.test = t,
 		.kernel = &f->entry,
 		.accel = &f->run.accel,
-		.topology = (char *)(uintptr_t)"1n1l2c1t",
-		.scheduler = (char *)(uintptr_t)"eevdf",
-		.work_type = (char *)(uintptr_t)"none",
+		.topology = (char *)(uintptr_t) "1n1l2c1t",
+		.scheduler = (char *)(uintptr_t) "eevdf",
+		.work_type = (char *)(uintptr_t) "none",
 		.nr_cpus = 2,
 		.memory_bytes = 256 << 20,
 		.host_deadline_ns = 60 * SECOND,
@@ -152,11 +160,12 @@ static void go(struct fixture *f, const struct drv_limits *l)
 	close(saved_err);
 }
 
-static char *read_text(const char *path)
+static void assert_in_file(const char *path, const char *part)
 {
-	struct kt_buf b = { 0 };
+	kt_auto(buf) struct kt_buf b = { 0 };
 
-	return kt_file_read(path, 1 << 20, &b, NULL) == 0 ? kt_buf_take(&b) : NULL;
+	assert_int_equal(kt_file_read(path, 1 << 20, &b, NULL), 0);
+	assert_non_null(strstr(kt_buf_str(&b), part));
 }
 
 static const struct drv_limits two_jobs = { .jobs = 2, .cpus = 2 };
@@ -180,18 +189,17 @@ static void a_cell_that_dies_is_an_error_that_names_the_signal(void **state)
 {
 	struct fixture *f = *state;
 	struct drv_cell *c = add(f, "crashes");
-	kt_auto(mem) char *sidecar = NULL;
 
 	add(f, "passes");
 	go(f, &two_jobs);
 	assert_int_equal(c->verdict, SCN_ERROR);
-	assert_string_equal(c->cause, "the cell's process was killed by SIGKILL in phase 'running', without a result");
+	assert_string_equal(
+		c->cause,
+		"the cell's process was killed by SIGKILL in phase 'running', without a result");
 	assert_int_equal(f->run.totals.nr[SCN_ERROR], 1);
 	assert_int_equal(f->run.totals.nr[SCN_PASS], 1);
-	sidecar = read_text(c->spec.sidecar_path);
-	assert_non_null(sidecar);
-	assert_non_null(strstr(sidecar, "\"kind\": \"cell-died\""));
-	assert_non_null(strstr(sidecar, "killed by SIGKILL"));
+	assert_in_file(c->spec.sidecar_path, "\"kind\": \"cell-died\"");
+	assert_in_file(c->spec.sidecar_path, "killed by SIGKILL");
 }
 
 static void a_cell_that_exits_without_a_result_is_an_error(void **state)
@@ -202,8 +210,9 @@ static void a_cell_that_exits_without_a_result_is_an_error(void **state)
 	add(f, "lies");
 	go(f, &two_jobs);
 	assert_int_equal(f->run.totals.nr[SCN_ERROR], 1);
-	assert_string_equal(f->cells[0].cause,
-			    "the cell's process exited with status 7 in phase 'running', without a result");
+	assert_string_equal(
+		f->cells[0].cause,
+		"the cell's process exited with status 7 in phase 'running', without a result");
 	/* A message that is too short is passed over; the whole one after it counts. */
 	assert_int_equal(f->run.totals.nr[SCN_PASS], 1);
 }
@@ -221,7 +230,6 @@ static void a_cell_past_its_deadline_is_stopped_and_named(void **state)
 {
 	struct fixture *f = *state;
 	struct drv_cell *c = add(f, "hangs");
-	kt_auto(mem) char *sidecar = NULL;
 	uint64_t start = kt_now_ns();
 
 	c->spec.host_deadline_ns = SECOND / 10;
@@ -231,9 +239,7 @@ static void a_cell_past_its_deadline_is_stopped_and_named(void **state)
 	assert_true(c->timed_out);
 	assert_int_equal(c->verdict, SCN_ERROR);
 	assert_int_equal(f->run.totals.interrupted, 0);
-	sidecar = read_text(c->spec.sidecar_path);
-	assert_non_null(sidecar);
-	assert_non_null(strstr(sidecar, "\"kind\": \"timeout\""));
+	assert_in_file(c->spec.sidecar_path, "\"kind\": \"timeout\"");
 }
 
 /* ---- packing ---- */
@@ -307,7 +313,9 @@ static void memory_bounds_how_many_run(void **state)
 static void a_guest_larger_than_the_host_is_an_error_and_the_rest_goes_on(void **state)
 {
 	struct fixture *f = *state;
-	const struct drv_limits l = { .jobs = 2, .cpus = 2, .host_memory_bytes = UINT64_C(1) << 30 };
+	const struct drv_limits l = { .jobs = 2,
+				      .cpus = 2,
+				      .host_memory_bytes = UINT64_C(1) << 30 };
 	struct drv_cell *c = add(f, "passes");
 
 	c->spec.memory_bytes = UINT64_C(2) << 30;
@@ -315,15 +323,18 @@ static void a_guest_larger_than_the_host_is_an_error_and_the_rest_goes_on(void *
 	go(f, &l);
 	assert_int_equal(f->run.totals.nr[SCN_PASS], 1);
 	assert_int_equal(c->verdict, SCN_ERROR);
-	assert_string_equal(c->cause, "test 'passes' needs 2.0 GiB for the guest, and this host has 1.0 GiB: give it less "
-				      "by 'memory' or a smaller topology");
+	assert_string_equal(
+		c->cause,
+		"test 'passes' needs 2.0 GiB for the guest, and this host has 1.0 GiB: give it less "
+		"by 'memory' or a smaller topology");
 }
 
 static void the_biggest_cells_start_first(void **state)
 {
 	struct fixture *f = *state;
 	const struct drv_limits l = { .jobs = 1, .cpus = 1 };
-	struct drv_cell *small = add(f, "passes"), *big = add(f, "passes"), *small2 = add(f, "passes");
+	struct drv_cell *small = add(f, "passes"), *big = add(f, "passes"),
+			*small2 = add(f, "passes");
 
 	big->spec.host_deadline_ns *= 2;
 	go(f, &l);
@@ -374,7 +385,8 @@ static void interrupting_twice_kills_at_once(void **state)
 	go(f, &two_jobs);
 	waitpid(helper, NULL, 0);
 	assert_int_equal(f->run.totals.interrupted, 1);
-	assert_in_range((kt_now_ns() - start) / (SECOND / 10), 7, 30); /* not the five seconds of grace */
+	assert_in_range((kt_now_ns() - start) / (SECOND / 10), 7,
+			30); /* not the five seconds of grace */
 }
 
 #define CELL_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

@@ -87,13 +87,27 @@ static const struct entry *find(const struct listing *l, const char *path)
 	return found;
 }
 
+static const struct entry *must_find(const struct listing *l, const char *path)
+{
+	const struct entry *e = find(l, path);
+
+	if (!e) {
+		fail_msg("no '%s' in the archive", path);
+		abort(); /* not reached: for those who do not know fail_msg */
+	}
+	return e;
+}
+
 /* ---- archives in memory ---- */
 
 static void files_come_with_their_directories_modes_and_bytes(void **state)
 {
 	const struct vm_initrd_file files[] = {
 		{ .guest_path = "/ktstr/plan", .data = "a plan", .len = 6 },
-		{ .guest_path = "/ktstr//./deep/../deep/tool", .data = "#!", .len = 2, .mode = 0750 },
+		{ .guest_path = "/ktstr//./deep/../deep/tool",
+		  .data = "#!",
+		  .len = 2,
+		  .mode = 0750 },
 		{ .guest_path = "/empty" },
 	};
 	struct kt_buf b = { 0 };
@@ -108,26 +122,28 @@ static void files_come_with_their_directories_modes_and_bytes(void **state)
 	assert_int_equal(l->nr, 5);
 	assert_string_equal(l->e[0].path, "ktstr");
 	assert_int_equal(l->e[0].mode, S_IFDIR | 0755);
-	e = find(l, "ktstr/plan");
+	e = must_find(l, "ktstr/plan");
 	assert_int_equal(e->mode, S_IFREG | 0644);
 	assert_string_equal(e->start, "a plan");
-	e = find(l, "ktstr/deep/tool");
+	e = must_find(l, "ktstr/deep/tool");
 	assert_int_equal(e->mode, S_IFREG | 0750);
-	assert_int_equal(find(l, "empty")->size, 0);
+	assert_int_equal(must_find(l, "empty")->size, 0);
 	free(l);
 	kt_buf_done(&b);
 }
 
 static void a_file_that_is_there_twice_is_our_mistake(void **state)
 {
-	const struct vm_initrd_file files[] = { { .guest_path = "/a/b" }, { .guest_path = "/a/./b" } };
+	const struct vm_initrd_file files[] = { { .guest_path = "/a/b" },
+						{ .guest_path = "/a/./b" } };
 	struct kt_buf b = { 0 };
 	struct kt_err e = { 0 };
 
 	(void)state;
 	assert_int_equal(vm_initramfs_build(files, 2, &b, &e), -EEXIST);
 	assert_int_equal(e.kind, KT_E_INTERNAL);
-	assert_string_equal(unit_err_text(&e), "build an initramfs: '/a/./b' is twice in the initramfs");
+	assert_string_equal(unit_err_text(&e),
+			    "build an initramfs: '/a/./b' is twice in the initramfs");
 	kt_buf_done(&b);
 }
 
@@ -139,7 +155,8 @@ static void a_missing_file_is_named(void **state)
 
 	(void)state;
 	assert_int_equal(vm_initramfs_build(&file, 1, &b, &e), -ENOENT);
-	assert_string_equal(unit_err_text(&e), "build an initramfs: open '/nowhere/a': No such file or directory");
+	assert_string_equal(unit_err_text(&e),
+			    "build an initramfs: open '/nowhere/a': No such file or directory");
 	kt_buf_done(&b);
 }
 
@@ -194,7 +211,9 @@ static void the_base_is_named_by_its_contents(void **state)
 static void many_at_once_make_one_whole_file(void **state)
 {
 	kt_auto(mem) char *cache = kt_fmt("%s/race", (char *)*state);
-	const struct vm_initrd_file f = { .guest_path = "/bin/bash", .host_path = "/bin/bash", .libraries = true };
+	const struct vm_initrd_file f = { .guest_path = "/bin/bash",
+					  .host_path = "/bin/bash",
+					  .libraries = true };
 	kt_auto(mem) char *path = NULL;
 	struct listing *l;
 	pid_t pid[4];
@@ -233,7 +252,9 @@ static void a_cache_that_cannot_be_written_is_an_error(void **state)
 
 static void bash_comes_with_its_loader_and_libraries(void **state)
 {
-	const struct vm_initrd_file f = { .guest_path = "/bin/bash", .host_path = "/bin/bash", .libraries = true };
+	const struct vm_initrd_file f = { .guest_path = "/bin/bash",
+					  .host_path = "/bin/bash",
+					  .libraries = true };
 	kt_auto(mem) char *path = NULL;
 	const struct entry *e;
 	bool libc = false;
@@ -241,8 +262,7 @@ static void bash_comes_with_its_loader_and_libraries(void **state)
 
 	assert_int_equal(vm_initramfs_base(*state, &f, 1, &path, NULL), 0);
 	l = read_path(path);
-	e = find(l, "bin/bash");
-	assert_non_null(e);
+	e = must_find(l, "bin/bash");
 	assert_int_equal(e->mode, S_IFREG | 0755);
 	assert_memory_equal(e->start, "\177ELF", 4);
 	assert_non_null(find(l, "lib64/ld-linux-x86-64.so.2"));
@@ -253,7 +273,8 @@ static void bash_comes_with_its_loader_and_libraries(void **state)
 }
 
 /* Compile @source to @out; extra words may be NULL. */
-static void compile(const char *dir, const char *source, const char *out, const char *w1, const char *w2, const char *w3)
+static void compile(const char *dir, const char *source, const char *out, const char *w1,
+		    const char *w2, const char *w3)
 {
 	kt_auto(mem) char *c = kt_fmt("%s/source.c", dir);
 	const char *cc = getenv("CC");
@@ -261,14 +282,15 @@ static void compile(const char *dir, const char *source, const char *out, const 
 	struct kt_proc_end end;
 
 	assert_int_equal(kt_file_write_atomic(c, source, strlen(source), 0600, NULL), 0);
-	if (kt_proc_run(&(struct kt_proc_opts){ .argv = argv }, 60000, 4096, NULL, NULL, &end, NULL) < 0)
+	if (kt_proc_run(&(struct kt_proc_opts){ .argv = argv }, 60000, 4096, NULL, NULL, &end,
+			NULL) < 0)
 		unit_require("cc", "no C compiler");
 	assert_int_equal(end.code, 0);
 }
 
 /*
- * prog (RPATH $ORIGIN/lib) needs libkt-one.so there, which needs libkt-two.so and finds it by a RUNPATH of its own,
- * $ORIGIN/deep: the program's RPATH does not lead there.
+ * prog (RPATH $ORIGIN/lib) needs libkt-one.so there, which needs libkt-two.so and finds it by a
+ * RUNPATH of its own, $ORIGIN/deep: the program's RPATH does not lead there.
  */
 static void origin_is_of_each_file_here_and_there(void **state)
 {
@@ -277,13 +299,16 @@ static void origin_is_of_each_file_here_and_there(void **state)
 	kt_auto(mem) char *one = kt_fmt("%s/lib/libkt-one.so", dir);
 	kt_auto(mem) char *two = kt_fmt("%s/libkt-two.so", deep);
 	kt_auto(mem) char *prog = kt_fmt("%s/prog", dir);
-	const struct vm_initrd_file f = { .guest_path = "/ktstr/prog", .host_path = prog, .libraries = true };
+	const struct vm_initrd_file f = { .guest_path = "/ktstr/prog",
+					  .host_path = prog,
+					  .libraries = true };
 	struct kt_buf b = { 0 };
 	struct kt_err e = { 0 };
 	struct listing *l;
 
 	assert_int_equal(kt_mkdir_p(deep, 0700, NULL), 0);
-	compile(dir, "int two(void){return 2;}", two, "-shared", "-fPIC", "-Wl,-soname,libkt-two.so");
+	compile(dir, "int two(void){return 2;}", two, "-shared", "-fPIC",
+		"-Wl,-soname,libkt-two.so");
 	compile(dir, "int two(void); int one(void){return two();}", one, "-shared", two,
 		"-Wl,-soname,libkt-one.so,--enable-new-dtags,-rpath,$ORIGIN/deep");
 	compile(dir, "int one(void); int main(void){return one();}", prog, one,
@@ -304,16 +329,20 @@ static void a_missing_library_is_named_with_who_needs_it(void **state)
 	kt_auto(mem) char *lib = kt_fmt("%s/libkt-gone.so", dir);
 	kt_auto(mem) char *prog = kt_fmt("%s/prog", dir);
 	kt_auto(mem) char *want = NULL;
-	const struct vm_initrd_file f = { .guest_path = "/ktstr/prog", .host_path = prog, .libraries = true };
+	const struct vm_initrd_file f = { .guest_path = "/ktstr/prog",
+					  .host_path = prog,
+					  .libraries = true };
 	struct kt_buf b = { 0 };
 	struct kt_err e = { 0 };
 
 	assert_int_equal(kt_mkdir_p(dir, 0700, NULL), 0);
-	compile(dir, "int one(void){return 2;}", lib, "-shared", "-fPIC", "-Wl,-soname,libkt-gone.so");
+	compile(dir, "int one(void){return 2;}", lib, "-shared", "-fPIC",
+		"-Wl,-soname,libkt-gone.so");
 	compile(dir, "int one(void); int main(void){return one();}", prog, lib, NULL, NULL);
 	assert_int_equal(vm_initramfs_build(&f, 1, &b, &e), -ENOENT);
 	assert_int_equal(e.kind, KT_E_TOOL);
-	want = kt_fmt("build an initramfs: library 'libkt-gone.so', needed by '%s', is not found", prog);
+	want = kt_fmt("build an initramfs: library 'libkt-gone.so', needed by '%s', is not found",
+		      prog);
 	assert_string_equal(unit_err_text(&e), want);
 	kt_buf_done(&b);
 }
@@ -321,8 +350,11 @@ static void a_missing_library_is_named_with_who_needs_it(void **state)
 static void what_is_no_elf_file_has_no_libraries(void **state)
 {
 	kt_auto(mem) char *script = kt_fmt("%s/script", (char *)*state);
-	kt_auto(mem) char *want = kt_fmt("build an initramfs: '%s' is not an ELF program or library", script);
-	const struct vm_initrd_file f = { .guest_path = "/s", .host_path = script, .libraries = true };
+	kt_auto(mem) char *want =
+		kt_fmt("build an initramfs: '%s' is not an ELF program or library", script);
+	const struct vm_initrd_file f = { .guest_path = "/s",
+					  .host_path = script,
+					  .libraries = true };
 	struct kt_buf b = { 0 };
 	struct kt_err e = { 0 };
 

@@ -63,11 +63,13 @@ static void other_files_are_refused(void **state)
 	struct kt_err e = { 0 };
 
 	expect_refusal(*state, "", 0, "is neither a bzImage nor an ELF vmlinux");
-	expect_refusal(*state, "<html>not found</html>", 22, "is neither a bzImage nor an ELF vmlinux");
+	expect_refusal(*state, "<html>not found</html>", 22,
+		       "is neither a bzImage nor an ELF vmlinux");
 	make_bzimage(image, sizeof(image));
 	expect_refusal(*state, image, 0x263, "is neither a bzImage nor an ELF vmlinux");
 	put(image + 0x206, 0x204, 2);
-	expect_refusal(*state, image, sizeof(image), "is a kernel with boot protocol 2.4, need 2.10");
+	expect_refusal(*state, image, sizeof(image),
+		       "is a kernel with boot protocol 2.4, need 2.10");
 	make_bzimage(image, sizeof(image));
 	put(image + 0x258, UINT64_MAX - 4096, 8);
 	expect_refusal(*state, image, sizeof(image), "has a damaged setup header");

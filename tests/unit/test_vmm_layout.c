@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Memory layouts of all presets and of odd shapes: nothing overlaps, everything is where the machine will have it. */
+/* Memory layouts of all presets and of odd shapes: nothing overlaps, all is where it will be. */
 #include "tests/unit/unit.h"
 
 #include <errno.h>
@@ -9,9 +9,10 @@
 
 /* The shapes of the 24 presets. */
 static const char *const presets[] = {
-	"1n1l4c1t",  "1n2l2c1t",  "1n3l3c1t", "1n5l3c1t",  "1n7l2c1t",  "1n2l2c2t",   "1n3l2c2t",   "1n4l4c2t",
-	"1n8l4c2t",  "1n4l16c2t", "1n8l8c2t", "1n15l8c2t", "1n14l9c2t", "1n4l8c1t",   "1n8l8c1t",   "1n4l32c1t",
-	"1n8l16c1t", "1n15l16c1t", "1n14l18c1t", "2n4l4c1t", "2n8l8c2t", "2n8l16c1t", "4n8l4c1t", "4n12l8c2t",
+	"1n1l4c1t",   "1n2l2c1t", "1n3l3c1t", "1n5l3c1t",  "1n7l2c1t",  "1n2l2c2t",
+	"1n3l2c2t",   "1n4l4c2t", "1n8l4c2t", "1n4l16c2t", "1n8l8c2t",  "1n15l8c2t",
+	"1n14l9c2t",  "1n4l8c1t", "1n8l8c1t", "1n4l32c1t", "1n8l16c1t", "1n15l16c1t",
+	"1n14l18c1t", "2n4l4c1t", "2n8l8c2t", "2n8l16c1t", "4n8l4c1t",  "4n12l8c2t",
 };
 enum { NR_PRESETS = sizeof(presets) / sizeof(presets[0]) };
 
@@ -42,7 +43,9 @@ static void check(const struct vm_layout *l, const struct vm_layout_opts *o)
 	for (size_t i = 0; i < l->nr_pieces; i++) {
 		const struct vm_ram *p = &l->piece[i];
 		uint64_t end = p->gpa.v + p->len;
-		uint64_t before = 0, flat = p->gpa.v >= VM_HIGH_RAM_GPA ? p->gpa.v - VM_HIGH_RAM_GPA + l->low_bytes : p->gpa.v;
+		uint64_t before = 0, flat = p->gpa.v >= VM_HIGH_RAM_GPA
+						    ? p->gpa.v - VM_HIGH_RAM_GPA + l->low_bytes
+						    : p->gpa.v;
 
 		assert_true(p->len > 0);
 		assert_true(i == 0 || l->piece[i - 1].gpa.v + l->piece[i - 1].len <= p->gpa.v);
@@ -66,7 +69,8 @@ static void check(const struct vm_layout *l, const struct vm_layout_opts *o)
 
 static void every_preset_in_every_size_has_a_window_that_overlaps_nothing(void **state)
 {
-	static const uint64_t mib[] = { 256, 257, 512, 1000, 2047, 2048, 2815, 2816, 2817, 4096, 5120, 16384, 65536 };
+	static const uint64_t mib[] = { 256,  257,  512,  1000, 2047,  2048, 2815,
+					2816, 2817, 4096, 5120, 16384, 65536 };
 	static const uint64_t initrd_mib[] = { 0, 3, 40 };
 
 	(void)state;
@@ -75,7 +79,8 @@ static void every_preset_in_every_size_has_a_window_that_overlaps_nothing(void *
 
 		for (size_t m = 0; m < sizeof(mib) / sizeof(mib[0]); m++) {
 			for (size_t k = 0; k < 3; k++) {
-				uint64_t total = vm_memory_bytes(&t, mib[m] * VM_MIB, initrd_mib[k] * VM_MIB);
+				uint64_t total = vm_memory_bytes(&t, mib[m] * VM_MIB,
+								 initrd_mib[k] * VM_MIB);
 				struct vm_layout_opts o = {
 					.topology = &t,
 					.memory_bytes = total,
@@ -87,7 +92,8 @@ static void every_preset_in_every_size_has_a_window_that_overlaps_nothing(void *
 				struct kt_err e = { 0 };
 
 				if (vm_layout_plan(&o, &l, &e) < 0)
-					fail_msg("%s %u MiB: %s", presets[i], (unsigned)mib[m], unit_err_text(&e));
+					fail_msg("%s %u MiB: %s", presets[i], (unsigned)mib[m],
+						 unit_err_text(&e));
 				check(&l, &o);
 			}
 		}
@@ -97,7 +103,9 @@ static void every_preset_in_every_size_has_a_window_that_overlaps_nothing(void *
 static struct vm_layout plan(const struct kt_topology *t, uint64_t mib)
 {
 	uint64_t bytes[KT_TOPO_NODES_MAX];
-	struct vm_layout_opts o = { .topology = t, .memory_bytes = mib * VM_MIB, .kernel_end = KERNEL_END };
+	struct vm_layout_opts o = { .topology = t,
+				    .memory_bytes = mib * VM_MIB,
+				    .kernel_end = KERNEL_END };
 	struct vm_layout l;
 
 	o.low_bytes_max = qemu_low_bytes(vm_layout_nodes(t, o.memory_bytes, bytes));
@@ -118,7 +126,8 @@ static void the_smallest_machine_has_its_window_at_the_end(void **state)
 	assert_int_equal(l.piece[1].gpa.v, VM_MIB);
 	assert_int_equal(l.piece[1].offset, VM_MIB);
 	vm_layout_cmdline(&l, &b);
-	assert_string_equal(kt_buf_str(&b), " memmap=0x400000$0xfa00000 ktstr.ring=0xfa00000,0x400000");
+	assert_string_equal(kt_buf_str(&b),
+			    " memmap=0x400000$0xfa00000 ktstr.ring=0xfa00000,0x400000");
 	kt_buf_done(&b);
 }
 
@@ -174,13 +183,16 @@ static void memory_that_cannot_hold_the_kernel_is_an_error_that_says_what_is_nee
 	(void)state;
 	assert_int_equal(vm_layout_plan(&o, &l, &e), -ENOSPC);
 	assert_int_equal(e.kind, KT_E_CONFIG);
-	assert_string_equal(unit_err_text(&e), "96 MiB of memory in 1 nodes cannot hold the kernel (up to 88 MiB), the "
-					       "initramfs (5 MiB) and the frame window (4 MiB): give the machine more memory");
+	assert_string_equal(
+		unit_err_text(&e),
+		"96 MiB of memory in 1 nodes cannot hold the kernel (up to 88 MiB), the "
+		"initramfs (5 MiB) and the frame window (4 MiB): give the machine more memory");
 }
 
 static void memory_follows_cpus_what_was_asked_and_the_initrd(void **state)
 {
-	struct kt_topology small = shape("1n1l2c1t"), big = shape("1n14l18c1t"), odd = shape("1n3l3c1t");
+	struct kt_topology small = shape("1n1l2c1t"), big = shape("1n14l18c1t"),
+			   odd = shape("1n3l3c1t");
 
 	(void)state;
 	odd.nr_nodes = 3;
@@ -246,7 +258,8 @@ int main(void)
 		cmocka_unit_test(the_smallest_machine_has_its_window_at_the_end),
 		cmocka_unit_test(uneven_and_memory_only_nodes_are_cut_where_the_machine_cuts),
 		cmocka_unit_test(a_window_never_straddles_two_nodes),
-		cmocka_unit_test(memory_that_cannot_hold_the_kernel_is_an_error_that_says_what_is_needed),
+		cmocka_unit_test(
+			memory_that_cannot_hold_the_kernel_is_an_error_that_says_what_is_needed),
 		cmocka_unit_test(memory_follows_cpus_what_was_asked_and_the_initrd),
 		cmocka_unit_test(linux_counts_memory_only_nodes_last),
 		cmocka_unit_test(guest_memory_is_reached_by_address_and_never_past_its_end),

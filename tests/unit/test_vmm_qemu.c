@@ -8,7 +8,9 @@
 #include "vmm/internal.h"
 #include "vmm/qemu/internal.h"
 
-static const struct vm_accel_choice tcg = { .accel = VM_ACCEL_TCG, .name = "tcg", .program = "/opt/qemu" };
+static const struct vm_accel_choice tcg = { .accel = VM_ACCEL_TCG,
+					    .name = "tcg",
+					    .program = "/opt/qemu" };
 
 /* ---- the command line ---- */
 
@@ -23,10 +25,13 @@ static void made_done(struct made *m)
 	kt_buf_done(&m->text);
 }
 
-static struct made command_of(const struct kt_topology *t, enum vm_clock clock, bool control, unsigned host_cpus)
+static struct made command_of(const struct kt_topology *t, enum vm_clock clock, bool control,
+			      unsigned host_cpus)
 {
 	struct vm_layout layout;
-	struct vm_config config = { .accel = &tcg, .topology = t, .cmdline = "loglevel=7 x=\"a b\"", .clock = clock };
+	struct vm_config config = {
+		.accel = &tcg, .topology = t, .cmdline = "loglevel=7 x=\"a b\"", .clock = clock
+	};
 	struct qemu_command c = { .config = &config,
 				  .layout = &layout,
 				  .kernel = "/k",
@@ -38,13 +43,14 @@ static struct made command_of(const struct kt_topology *t, enum vm_clock clock, 
 	struct made m = { 0 };
 	uint64_t bytes[KT_TOPO_NODES_MAX];
 
-	assert_int_equal(vm_layout_plan(&(struct vm_layout_opts){ .topology = t,
-								  .memory_bytes = VM_GIB,
-								  .low_bytes_max = qemu_low_bytes(vm_layout_nodes(
-									  t, VM_GIB, bytes)),
-								  .kernel_end = 64 * VM_MIB },
-					&layout, NULL),
-			 0);
+	assert_int_equal(
+		vm_layout_plan(&(struct vm_layout_opts){ .topology = t,
+							 .memory_bytes = VM_GIB,
+							 .low_bytes_max = qemu_low_bytes(
+								 vm_layout_nodes(t, VM_GIB, bytes)),
+							 .kernel_end = 64 * VM_MIB },
+			       &layout, NULL),
+		0);
 	assert_int_equal(qemu_command_build(&c, &m.words, NULL), 0);
 	for (size_t i = 0; i < m.words.nr; i++)
 		kt_buf_addf(&m.text, "%s ", m.words.v[i]);
@@ -75,10 +81,12 @@ static void one_socket_per_llc_and_never_dies(void **state)
 	(void)state;
 	expect(&m, "/opt/qemu -nodefaults -no-user-config -no-reboot -display none ");
 	expect(&m, " -smp 24,sockets=3,dies=1,cores=4,threads=2 ");
-	expect(&m, " -numa cpu,node-id=0,socket-id=0 -numa cpu,node-id=1,socket-id=1 -numa cpu,node-id=1,socket-id=2 ");
+	expect(&m,
+	       " -numa cpu,node-id=0,socket-id=0 -numa cpu,node-id=1,socket-id=1 -numa cpu,node-id=1,socket-id=2 ");
 	expect(&m, " -numa dist,src=0,dst=1,val=20 -numa dist,src=1,dst=0,val=20 ");
-	expect(&m, " -object memory-backend-file,id=node1,size=536870912,mem-path=/proc/self/fd/21,share=on ");
-	expect(&m, " -accel tcg,thread=single -icount shift=1,sleep=off -rtc clock=vm -cpu max ");
+	expect(&m,
+	       " -object memory-backend-file,id=node1,size=536870912,mem-path=/proc/self/fd/21,share=on ");
+	expect(&m, " -accel tcg,thread=single -icount shift=2,sleep=off -rtc clock=vm -cpu max ");
 	expect(&m, " -chardev socket,fd=10,id=console -chardev socket,fd=11,id=bell ");
 	expect(&m, " -mon chardev=qmp,mode=control ");
 	expect(&m, " ktstr.ring=0x3fa00000,0x400000 loglevel=7 x=\"a b\" ");
@@ -90,7 +98,9 @@ static void one_socket_per_llc_and_never_dies(void **state)
 
 static void a_machine_to_run_by_hand_has_no_inherited_descriptors(void **state)
 {
-	const struct kt_topology t = { .nr_nodes = 1, .nr_llcs = 1, .cores = 2, .threads = 1, .node = { { .llcs = 1 } } };
+	const struct kt_topology t = {
+		.nr_nodes = 1, .nr_llcs = 1, .cores = 2, .threads = 1, .node = { { .llcs = 1 } }
+	};
 	struct made m = command_of(&t, VM_CLOCK_REAL, false, 2);
 
 	(void)state;
@@ -113,7 +123,9 @@ static void memory_only_nodes_with_latency_have_an_hmat_and_their_nearest_initia
 		.nr_llcs = 2,
 		.cores = 1,
 		.threads = 1,
-		.node = { { .llcs = 1 }, { .llcs = 1 }, { .latency_ns = 300, .bandwidth_mbs = 5000 } },
+		.node = { { .llcs = 1 },
+			  { .llcs = 1 },
+			  { .latency_ns = 300, .bandwidth_mbs = 5000 } },
 		.has_distance = true,
 		.distance = { { 10, 20, 40 }, { 20, 10, 30 }, { 40, 30, 10 } },
 	};
@@ -124,15 +136,19 @@ static void memory_only_nodes_with_latency_have_an_hmat_and_their_nearest_initia
 	expect(&m, " -numa node,nodeid=2,memdev=node2,initiator=1 ");
 	expect(&m, " -numa node,nodeid=0,memdev=node0,initiator=0 ");
 	expect(&m, " -numa dist,src=2,dst=0,val=40 ");
-	expect(&m, "-numa hmat-lb,initiator=0,target=2,hierarchy=memory,data-type=access-latency,latency=300 ");
-	expect(&m, "-numa hmat-lb,initiator=1,target=2,hierarchy=memory,data-type=access-bandwidth,bandwidth=5000M ");
+	expect(&m,
+	       "-numa hmat-lb,initiator=0,target=2,hierarchy=memory,data-type=access-latency,latency=300 ");
+	expect(&m,
+	       "-numa hmat-lb,initiator=1,target=2,hierarchy=memory,data-type=access-bandwidth,bandwidth=5000M ");
 	refuse(&m, "initiator=2,target");
 	made_done(&m);
 }
 
 static void apic_ids_above_254_bring_interrupt_remapping(void **state)
 {
-	struct kt_topology t = { .nr_nodes = 1, .nr_llcs = 14, .cores = 18, .threads = 1, .node = { { .llcs = 14 } } };
+	struct kt_topology t = {
+		.nr_nodes = 1, .nr_llcs = 14, .cores = 18, .threads = 1, .node = { { .llcs = 14 } }
+	};
 	struct made m = command_of(&t, VM_CLOCK_GUEST_WORK, true, 2);
 
 	(void)state;
@@ -160,13 +176,15 @@ static void events_are_known_whole_or_in_pieces(void **state)
 
 	(void)state;
 	qmp_init(&q, -1);
-	feed(&q, "{\"QMP\": {\"version\": {}}}\r\n{\"return\": {}, \"id\": 1}\r\n{\"event\": \"STOP\"}\r\n{\"ev");
+	feed(&q,
+	     "{\"QMP\": {\"version\": {}}}\r\n{\"return\": {}, \"id\": 1}\r\n{\"event\": \"STOP\"}\r\n{\"ev");
 	assert_int_equal(q.stops, 1);
 	feed(&q, "ent\": \"RESUME\"}");
 	assert_int_equal(q.resumes, 0);
 	feed(&q, "\r\n");
 	assert_int_equal(q.resumes, 1);
-	feed(&q, "{\"event\": \"SHUTDOWN\", \"data\": {\"guest\": true, \"reason\": \"guest-reset\"}}\r\n");
+	feed(&q,
+	     "{\"event\": \"SHUTDOWN\", \"data\": {\"guest\": true, \"reason\": \"guest-reset\"}}\r\n");
 	assert_int_equal(q.shutdown, QMP_GUEST_RESET);
 	assert_string_equal(q.reason, "guest-reset");
 	assert_false(q.closed);
@@ -180,7 +198,8 @@ static void only_the_reply_that_is_waited_for_is_kept(void **state)
 	(void)state;
 	qmp_init(&q, -1);
 	q.wanted_id = 7;
-	feed(&q, "{\"return\": {}, \"id\": 6}\n{\"return\": \"text\", \"id\": 7}\n{\"return\": \"other\", \"id\": 7}\n");
+	feed(&q,
+	     "{\"return\": {}, \"id\": 6}\n{\"return\": \"text\", \"id\": 7}\n{\"return\": \"other\", \"id\": 7}\n");
 	assert_non_null(q.reply);
 	assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(q.reply, "return")), "text");
 	qmp_done(&q);
@@ -189,8 +208,16 @@ static void only_the_reply_that_is_waited_for_is_kept(void **state)
 static void nonsense_on_qmp_is_survived(void **state)
 {
 	static const char *const lines[] = {
-		"\n\n\n", "}{\n", "[[[[\n", "\"\n", "{\"event\": 5}\n", "{\"event\": \"SHUTDOWN\"}\n",
-		"{\"event\": \"SHUTDOWN\", \"data\": 3}\n", "{\"id\": \"x\"}\n", "null\n", "\xff\xfe\n",
+		"\n\n\n",
+		"}{\n",
+		"[[[[\n",
+		"\"\n",
+		"{\"event\": 5}\n",
+		"{\"event\": \"SHUTDOWN\"}\n",
+		"{\"event\": \"SHUTDOWN\", \"data\": 3}\n",
+		"{\"id\": \"x\"}\n",
+		"null\n",
+		"\xff\xfe\n",
 	};
 	kt_auto(mem) char *deep = NULL;
 	struct qmp q;
@@ -289,8 +316,14 @@ static void registers_come_in_the_order_of_the_architecture(void **state)
 static void only_stops_at_our_watches_are_hits(void **state)
 {
 	static const char *const others[] = {
-		"T05thread:p01.01;", "T05thread:p01.01;watch:;", "T05thread:p01.01;watch:1000;",
-		"T05thread:p01.01;watch:ffffffff820010040000;", "S05", "W00", "", "OK;watch:ffffffff82001004;",
+		"T05thread:p01.01;",
+		"T05thread:p01.01;watch:;",
+		"T05thread:p01.01;watch:1000;",
+		"T05thread:p01.01;watch:ffffffff820010040000;",
+		"S05",
+		"W00",
+		"",
+		"OK;watch:ffffffff82001004;",
 	};
 	struct gdb g;
 
@@ -308,12 +341,12 @@ static void only_stops_at_our_watches_are_hits(void **state)
 
 /* ---- info mtree ---- */
 
-#define MTREE                                                                       \
-	"FlatView #0\r\n AS \"I/O\", root: io\r\n"                                    \
-	"  0000000000000000-0000000000000007 (prio 0, i/o): dma-chan\r\n"             \
-	"FlatView #2\r\n Root memory region: system\r\n"                              \
-	"  0000000000000000-00000000000bffff (prio 0, ram): node0\r\n"                \
-	"  00000000000c0000-00000000000fffff (prio 1, rom): pc.rom\r\n"               \
+#define MTREE \
+	"FlatView #0\r\n AS \"I/O\", root: io\r\n" \
+	"  0000000000000000-0000000000000007 (prio 0, i/o): dma-chan\r\n" \
+	"FlatView #2\r\n Root memory region: system\r\n" \
+	"  0000000000000000-00000000000bffff (prio 0, ram): node0\r\n" \
+	"  00000000000c0000-00000000000fffff (prio 1, rom): pc.rom\r\n" \
 	"  0000000000100000-000000005fffffff (prio 0, ram): node0 @0000000000100000\r\n" \
 	"  0000000060000000-000000007fffffff (prio 0, ram): node1\r\n"
 #define MTREE_HIGH "  0000000100000000-000000013fffffff (prio 0, ram): node1 @0000000020000000\r\n"
@@ -337,17 +370,25 @@ static void the_machines_own_list_of_ram_is_compared_with_ours(void **state)
 			 0);
 	assert_int_equal(qemu_mtree_check(MTREE MTREE_HIGH, &l, &e), 0);
 	assert_int_equal(qemu_mtree_check(MTREE, &l, &e), -EINVAL);
-	assert_string_equal(unit_err_text(&e), "our list has RAM of node 1 at 0x100000000-0x13fffffff, offset 0x20000000; "
-					       "the machine has not");
-	assert_int_equal(qemu_mtree_check(MTREE MTREE_HIGH "  200000000-2ffffffff (prio 0, ram): node1\n", &l, &e), -EINVAL);
-	assert_string_equal(unit_err_text(&e),
-			    "the machine has RAM of node 1 at 0x200000000-0x2ffffffff that our list has not");
+	assert_string_equal(
+		unit_err_text(&e),
+		"our list has RAM of node 1 at 0x100000000-0x13fffffff, offset 0x20000000; "
+		"the machine has not");
+	assert_int_equal(qemu_mtree_check(MTREE MTREE_HIGH
+					  "  200000000-2ffffffff (prio 0, ram): node1\n",
+					  &l, &e),
+			 -EINVAL);
+	assert_string_equal(
+		unit_err_text(&e),
+		"the machine has RAM of node 1 at 0x200000000-0x2ffffffff that our list has not");
 	l.piece[2].offset += 4096;
 	assert_int_equal(qemu_mtree_check(MTREE MTREE_HIGH, &l, &e), -EINVAL);
 	assert_int_equal(qemu_mtree_check("", &l, &e), -EINVAL);
-	assert_int_equal(qemu_mtree_check("  fff-ffffffffffffffff (prio 0, ram): node1\n  -\n (\n 5-4 (prio 0, ram): node0",
-					  &l, &e),
-			 -EINVAL);
+	assert_int_equal(
+		qemu_mtree_check(
+			"  fff-ffffffffffffffff (prio 0, ram): node1\n  -\n (\n 5-4 (prio 0, ram): node0",
+			&l, &e),
+		-EINVAL);
 }
 
 int main(void)
@@ -355,7 +396,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_socket_per_llc_and_never_dies),
 		cmocka_unit_test(a_machine_to_run_by_hand_has_no_inherited_descriptors),
-		cmocka_unit_test(memory_only_nodes_with_latency_have_an_hmat_and_their_nearest_initiator),
+		cmocka_unit_test(
+			memory_only_nodes_with_latency_have_an_hmat_and_their_nearest_initiator),
 		cmocka_unit_test(apic_ids_above_254_bring_interrupt_remapping),
 		cmocka_unit_test(events_are_known_whole_or_in_pieces),
 		cmocka_unit_test(only_the_reply_that_is_waited_for_is_kept),

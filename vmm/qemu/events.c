@@ -2,6 +2,7 @@
 /* What a machine has to say, one event at a time, in turns, each with bounded work. */
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -15,9 +16,10 @@
 enum {
 	CONSOLE_CHUNK = 16 << 10,
 	EVENTS_AT_ONCE = 8,
-	TICK_MS = 200,   /* look into the ring this often, in case a doorbell was lost */
+	TICK_MS = 200, /* look into the ring this often, in case a doorbell was lost */
 	GRACE_MS = 5000, /* from SHUTDOWN to the end of the process */
 	LAST_LINE_MAX = 400,
+	STDERR_MAX = 256 << 10,
 };
 
 enum { OURS_CONSOLE, OURS_BELL };
@@ -47,7 +49,7 @@ int qemu_events_init(struct qemu *q, struct kt_err *e)
 	if (timerfd_settime(q->tick_fd, 0, &tick, NULL) < 0)
 		return kt_fail(e, KT_E_HOST, errno, "set a timer");
 	{
-		const int fds[] = { q->wake_fd,      q->tick_fd, q->ours[OURS_CONSOLE],
+		const int fds[] = { q->wake_fd,         q->tick_fd, q->ours[OURS_CONSOLE],
 				    q->ours[OURS_BELL], q->qmp.fd,  q->proc.pidfd };
 
 		for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]) && r == 0; i++)
@@ -121,7 +123,9 @@ static void take_gdb(struct qemu *q)
 	if (q->gdb.hit)
 		q->freezes++;
 	else
-		(void)gdb_resume(&q->gdb, NULL); /* refused after a shutdown, which is reported by its own event */
+		(void)gdb_resume(
+			&q->gdb,
+			NULL); /* refused after a shutdown, which is reported by its own event */
 }
 
 static void take_tick(struct qemu *q)
@@ -143,7 +147,9 @@ static int take_end(struct qemu *q, struct kt_err *e)
 	forget_fd(q, pidfd);
 	r = kt_proc_wait(&q->proc, 0, &q->end, e);
 	if (r < 0)
-		return r == -ETIMEDOUT ? kt_fail(e, KT_E_INTERNAL, ETIMEDOUT, "QEMU has and has not ended") : r;
+		return r == -ETIMEDOUT
+			       ? kt_fail(e, KT_E_INTERNAL, ETIMEDOUT, "QEMU has and has not ended")
+			       : r;
 	q->ended = true;
 	forget_fd(q, q->tick_fd);
 	take_qmp(q);
@@ -225,24 +231,30 @@ static bool next_frame(struct qemu *q, struct vm_event *ret)
 	return false;
 }
 
-/* Its own last words, printable. */
+/*
+ * Its own last words, printable: the last line that begins with its name, as its messages do, for
+ * after a fatal one come hundreds of lines of registers; else the last line.
+ */
 static void add_last_line(const struct qemu *q, struct kt_buf *b)
 {
-	char tail[LAST_LINE_MAX + 1];
-	off_t size = lseek(q->stderr_fd, 0, SEEK_END);
-	off_t from = size > LAST_LINE_MAX ? size - LAST_LINE_MAX : 0;
-	ssize_t n = size > 0 ? pread(q->stderr_fd, tail, LAST_LINE_MAX, from) : 0;
-	const char *line;
+	kt_auto(mem) char *text = calloc(1, STDERR_MAX + 1);
+	ssize_t n = text ? pread(q->stderr_fd, text, STDERR_MAX, 0) : 0;
+	const char *last = NULL, *named = NULL;
+	char *save = NULL;
 
-	while (n > 0 && (tail[n - 1] == '\n' || tail[n - 1] == '\r'))
-		n--;
 	if (n <= 0)
 		return;
-	tail[n] = '\0';
-	line = strrchr(tail, '\n');
-	line = line ? line + 1 : tail;
+	for (char *line = strtok_r(text, "\r\n", &save); line; line = strtok_r(NULL, "\r\n", &save)) {
+		last = line;
+		if (kt_starts_with(line, "qemu"))
+			named = line;
+	}
+	if (named)
+		last = named;
+	if (!last)
+		return;
 	kt_buf_adds(b, ": ");
-	kt_buf_add_printable(b, line, strlen(line));
+	kt_buf_add_printable(b, last, strnlen(last, LAST_LINE_MAX));
 }
 
 static void judge_end(const struct qemu *q, struct vm_event *ret)
@@ -266,7 +278,8 @@ static void judge_end(const struct qemu *q, struct vm_event *ret)
 			kt_buf_addf(&b, " (%s)", q->qmp.reason);
 		add_last_line(q, &b);
 	}
-	(void)kt_snprintf(ret->text, sizeof(ret->text), "%s", kt_buf_str(&b)); /* for people: may be cut */
+	(void)kt_snprintf(ret->text, sizeof(ret->text), "%s",
+			  kt_buf_str(&b)); /* for people: may be cut */
 }
 
 static bool next_end(struct qemu *q, struct vm_event *ret)
@@ -284,9 +297,9 @@ static bool next_end(struct qemu *q, struct vm_event *ret)
 }
 
 /*
- * A watch hit first: the machine stands still until it is dealt with. Console and frames take turns, so that
- * neither a flood of the one nor of the other keeps its neighbour waiting. The end comes when both are dry: the
- * process is gone, so that they cannot be filled again.
+ * A watch hit first: the machine stands still until it is dealt with. Console and frames take
+ * turns, so that neither a flood of the one nor of the other keeps its neighbour waiting. The end
+ * comes when both are dry: the process is gone, so that they cannot be filled again.
  */
 static bool next_event(struct qemu *q, struct vm_event *ret)
 {
@@ -328,13 +341,18 @@ static bool has_more(const struct qemu *q)
 int qemu_wait(void *m, int timeout_ms, struct vm_event *ret, struct kt_err *e)
 {
 	struct qemu *q = m;
-	uint64_t deadline = timeout_ms < 0 ? UINT64_MAX : kt_now_ns() + (uint64_t)timeout_ms * 1000000;
+	uint64_t deadline = timeout_ms < 0 ? UINT64_MAX
+					   : kt_now_ns() + (uint64_t)timeout_ms * 1000000;
 	struct vm_event event = { .type = VM_EV_NONE };
 	int n;
 
 	for (;;) {
-		/* Also before reporting what is at hand, so that no source waits for another to dry up. */
-		n = take_all_input(q, has_more(q) || q->end_told ? 0 : kt_poll_timeout(deadline), e);
+		/*
+		 * Also before reporting what is at hand, so that no source waits for another to dry
+		 * up.
+		 */
+		n = take_all_input(q, has_more(q) || q->end_told ? 0 : kt_poll_timeout(deadline),
+				   e);
 		if (n < 0)
 			return n;
 		if (next_event(q, &event))

@@ -7,9 +7,9 @@
 #include "vmm/qemu/internal.h"
 
 /*
- * Once the gdb stub is attached the machine must be continued through it, else it does not report watchpoints; it
- * can still be stopped by QMP, which makes the stub report that, too. Without watchpoints the stub costs
- * nothing, so it stays attached.
+ * Once the gdb stub is attached the machine must be continued through it, else it does not report
+ * watchpoints; it can still be stopped by QMP, which makes the stub report that, too. Without
+ * watchpoints the stub costs nothing, so it stays attached.
  */
 
 int qemu_freeze(void *m, struct kt_err *e)
@@ -30,7 +30,8 @@ int qemu_freeze(void *m, struct kt_err *e)
 			return r;
 	}
 	q->freezes = 1;
-	if (q->gdb.hit) { /* it was stopping already: that event is still to come and holds a freeze of its own */
+	/* It was stopping already: that event is still to come and holds a freeze of its own. */
+	if (q->gdb.hit) {
 		q->freezes++;
 		qemu_wake(q);
 	}
@@ -49,7 +50,9 @@ int qemu_thaw(void *m, struct kt_err *e)
 		q->freezes--;
 		return 0;
 	}
-	/* QEMU may read a later QMP command before this packet; so wait until it has been obeyed. */
+	/*
+	 * QEMU may read a later QMP command before this packet; so wait until it has been obeyed.
+	 */
 	r = q->gdb.attached ? gdb_resume(&q->gdb, e) : qmp_command(&q->qmp, "cont", NULL, e);
 	if (r >= 0 && q->gdb.attached)
 		r = qmp_wait_resumed(&q->qmp, resumes + 1, e);
@@ -103,7 +106,8 @@ int qemu_watch_write(void *m, gva_t addr, unsigned len, unsigned *ret_id, struct
 	if (r < 0)
 		return r;
 	if ((len != 1 && len != 2 && len != 4 && len != 8) || addr.v % len)
-		return kt_fail(e, KT_E_INTERNAL, EINVAL, "only 1, 2, 4 or 8 aligned bytes can be watched");
+		return kt_fail(e, KT_E_INTERNAL, EINVAL,
+			       "only 1, 2, 4 or 8 aligned bytes can be watched");
 	r = attach(q, e);
 	return r < 0 ? r : gdb_watch_add(&q->gdb, addr.v, len, ret_id, e);
 }
@@ -115,7 +119,8 @@ int qemu_unwatch(void *m, unsigned id, struct kt_err *e)
 
 	if (r >= 0)
 		r = gdb_watch_remove(&q->gdb, id, e);
-	if (r >= 0 && q->gdb.hit && q->gdb.hit_id == id) { /* it will not be reported: let go of its freeze */
+	if (r >= 0 && q->gdb.hit &&
+	    q->gdb.hit_id == id) { /* it will not be reported: let go of its freeze */
 		q->gdb.hit = false;
 		q->freezes--;
 	}

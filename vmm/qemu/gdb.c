@@ -14,8 +14,8 @@
 #define REPLY_TIMEOUT_NS (UINT64_C(60) * 1000000000)
 
 /*
- * The "g" reply of x86-64 with xmlRegisters: rax rbx rcx rdx rsi rdi rbp rsp r8-r15 rip, eflags and six
- * segment registers of 4 bytes, fs_base gs_base k_gs_base cr0 cr2 cr3 ...
+ * The "g" reply of x86-64 with xmlRegisters: rax rbx rcx rdx rsi rdi rbp rsp r8-r15 rip, eflags and
+ * six segment registers of 4 bytes, fs_base gs_base k_gs_base cr0 cr2 cr3 ...
  */
 enum {
 	REG_BYTES = 8,
@@ -107,7 +107,8 @@ int gdb_next_packet(struct kt_buf *in, struct kt_buf *ret)
 		return in->len > GDB_PACKET_MAX ? -EPROTO : 0;
 	for (const char *p = start + 1; p < hash; p++)
 		sum += (unsigned char)*p;
-	r = hex_byte(hash + 1) == sum ? decode(start + 1, (size_t)(hash - start - 1), ret) : -EPROTO;
+	r = hex_byte(hash + 1) == sum ? decode(start + 1, (size_t)(hash - start - 1), ret)
+				      : -EPROTO;
 	consume(in, (size_t)(hash + 3 - in->data));
 	return r < 0 ? r : 1;
 }
@@ -264,11 +265,15 @@ static int ask_ok(struct gdb *g, const char *text, struct kt_err *e)
 	if (r < 0)
 		return r;
 	if (!kt_streq(kt_buf_str(&reply), "OK"))
-		return kt_fail(e, KT_E_TOOL, EIO, "QEMU's gdb stub refused '%s': '%s'", text, kt_buf_str(&reply));
+		return kt_fail(e, KT_E_TOOL, EIO, "QEMU's gdb stub refused '%s': '%s'", text,
+			       kt_buf_str(&reply));
 	return 0;
 }
 
-/* No acknowledgements are sent: to the stub our next packet is as good as one, and it knows no mode without. */
+/*
+ * No acknowledgements are sent: to the stub our next packet is as good as one, and it knows no mode
+ * without.
+ */
 int gdb_attach(struct gdb *g, struct kt_err *e)
 {
 	kt_auto(buf) struct kt_buf reply = { 0 };
@@ -336,7 +341,8 @@ int gdb_read_regs(struct gdb *g, unsigned vcpu, struct vm_regs *ret, struct kt_e
 	if (r < 0)
 		return r;
 	if (gdb_parse_regs(kt_buf_str(&reply), reply.len, ret) < 0)
-		return kt_fail(e, KT_E_TOOL, EPROTO, "QEMU's gdb stub sent %zu bytes that are not registers", reply.len);
+		return kt_fail(e, KT_E_TOOL, EPROTO,
+			       "QEMU's gdb stub sent %zu bytes that are not registers", reply.len);
 	return 0;
 }
 
@@ -349,8 +355,10 @@ int gdb_watch_add(struct gdb *g, uint64_t addr, unsigned len, unsigned *ret_id, 
 	while (id < QEMU_WATCHES_MAX && g->watch[id].used)
 		id++;
 	if (id == QEMU_WATCHES_MAX)
-		return kt_fail(e, KT_E_USAGE, ENOSPC, "at most %u addresses can be watched", QEMU_WATCHES_MAX);
-	(void)kt_snprintf(text, sizeof(text), "Z2,%llx,%x", (unsigned long long)addr, len); /* fits */
+		return kt_fail(e, KT_E_USAGE, ENOSPC, "at most %u addresses can be watched",
+			       QEMU_WATCHES_MAX);
+	(void)kt_snprintf(text, sizeof(text), "Z2,%llx,%x", (unsigned long long)addr,
+			  len); /* fits */
 	r = ask_ok(g, text, e);
 	if (r < 0)
 		return r;

@@ -8,7 +8,9 @@
 #include "base/proc.h"
 #include "vmm/internal.h"
 
-/* Descriptors as QEMU sees them: fixed, so that the same machine always has the same command line. */
+/*
+ * Descriptors as QEMU sees them: fixed, so that the same machine always has the same command line.
+ */
 enum {
 	QEMU_FD_CONSOLE = 10,
 	QEMU_FD_BELL,
@@ -24,11 +26,11 @@ enum { QEMU_NR_CHANNELS = 4, QEMU_WATCHES_MAX = 4 };
 struct qemu_command {
 	const struct vm_config *config;
 	const struct vm_layout *layout;
-	const char *kernel;  /* the image that is booted */
+	const char *kernel; /* the image that is booted */
 	const char *console; /* chardev of COM1, without its id */
-	const char *bell;    /* chardev of COM2 */
+	const char *bell; /* chardev of COM2 */
 	const char *initrd;
-	bool control;        /* with QMP and gdb channels and inherited RAM; else a machine of its own */
+	bool control; /* with QMP and gdb channels and inherited RAM; else a machine of its own */
 	unsigned host_cpus;
 };
 int qemu_command_build(const struct qemu_command *c, struct kt_strv *ret, struct kt_err *e);
@@ -47,14 +49,14 @@ enum qmp_shutdown { QMP_RUNNING, QMP_GUEST_SHUTDOWN, QMP_GUEST_RESET, QMP_OTHER_
 
 struct qmp {
 	int fd;
-	struct kt_buf in;        /* bytes that are not a whole line yet */
+	struct kt_buf in; /* bytes that are not a whole line yet */
 	uint64_t next_id;
-	uint64_t wanted_id;      /* 0: nobody waits */
-	cJSON *reply;            /* to wanted_id */
+	uint64_t wanted_id; /* 0: nobody waits */
+	cJSON *reply; /* to wanted_id */
 	enum qmp_shutdown shutdown;
-	char reason[64];         /* SHUTDOWN's own word */
+	char reason[64]; /* SHUTDOWN's own word */
 	uint64_t resumes, stops; /* events seen */
-	bool closed;             /* end of file, or it talked nonsense */
+	bool closed; /* end of file, or it talked nonsense */
 };
 void qmp_init(struct qmp *q, int fd);
 void qmp_done(struct qmp *q);
@@ -83,10 +85,10 @@ struct gdb_watch {
 struct gdb {
 	int fd;
 	bool attached;
-	bool running;         /* told to continue, has not said that it stopped */
+	bool running; /* told to continue, has not said that it stopped */
 	struct kt_buf in;
 	struct gdb_watch watch[QEMU_WATCHES_MAX];
-	bool hit;             /* a watch hit that was not reported yet */
+	bool hit; /* a watch hit that was not reported yet */
 	unsigned hit_id;
 	bool closed;
 };
@@ -102,7 +104,10 @@ void gdb_pump(struct gdb *g);
 int gdb_read_regs(struct gdb *g, unsigned vcpu, struct vm_regs *ret, struct kt_err *e);
 int gdb_watch_add(struct gdb *g, uint64_t addr, unsigned len, unsigned *ret_id, struct kt_err *e);
 int gdb_watch_remove(struct gdb *g, unsigned id, struct kt_err *e);
-/* Parsers, for these functions and for tests. 1: @ret filled and taken out of @in; 0: not whole yet; -EPROTO. */
+/*
+ * Parsers, for these functions and for tests. 1: @ret filled and taken out of @in; 0: not whole
+ * yet; -EPROTO.
+ */
 int gdb_next_packet(struct kt_buf *in, struct kt_buf *ret);
 int gdb_parse_regs(const char *hex, size_t len, struct vm_regs *ret);
 /* Sets g->hit when the stop report @packet is of one of our watches. */
@@ -119,7 +124,7 @@ struct qemu {
 	struct vm_memory *memory; /* the vm's */
 	unsigned nr_cpus;
 	struct kt_strv argv;
-	int ours[QEMU_NR_CHANNELS];   /* in the order of QEMU_FD_*; ours[2] and [3] belong to qmp and gdb */
+	int ours[QEMU_NR_CHANNELS]; /* ordered as QEMU_FD_*; [2] and [3] belong to qmp and gdb */
 	int theirs[QEMU_NR_CHANNELS]; /* -1 once QEMU has them */
 	int initrd_fd;
 	int stderr_fd;
@@ -129,17 +134,17 @@ struct qemu {
 	struct qmp qmp;
 	struct gdb gdb;
 	struct gst_ring up;
-	uint8_t *frame;     /* GST_FRAME_MAX */
-	uint8_t *console;   /* CONSOLE_CHUNK */
-	unsigned freezes;   /* nesting; a watch hit counts one until it is thawed */
-	bool ring_pending;  /* the ring may have frames */
-	bool ring_told;     /* that it is broken */
+	uint8_t *frame; /* GST_FRAME_MAX */
+	uint8_t *console; /* CONSOLE_CHUNK */
+	unsigned freezes; /* nesting; a watch hit counts one until it is thawed */
+	bool ring_pending; /* the ring may have frames */
+	bool ring_told; /* that it is broken */
 	bool console_ready, console_closed;
-	bool console_turn;  /* whose turn it is when both have something */
-	bool awake;         /* wake_fd is readable */
-	bool ended;         /* reaped */
+	bool console_turn; /* whose turn it is when both have something */
+	bool awake; /* wake_fd is readable */
+	bool ended; /* reaped */
 	bool end_told;
-	bool stopped;       /* by vm_stop */
+	bool stopped; /* by vm_stop */
 	uint64_t shutdown_deadline_ns; /* it said that it shuts down: should be gone by then */
 };
 /* events.c */

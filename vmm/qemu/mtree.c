@@ -45,7 +45,8 @@ static bool parse_row(const char *line, struct row *ret)
 	line += strspn(line, " ");
 	if (!parse_hex(&line, &row.start) || !skip(&line, "-") || !parse_hex(&line, &last))
 		return false;
-	if (last < row.start || last == UINT64_MAX || !skip(&line, " (prio ") || !parse_hex(&line, &prio))
+	if (last < row.start || last == UINT64_MAX || !skip(&line, " (prio ") ||
+	    !parse_hex(&line, &prio))
 		return false;
 	if (!skip(&line, ", ram): node"))
 		return false;
@@ -108,9 +109,10 @@ int qemu_mtree_check(const char *text, const struct vm_layout *l, struct kt_err 
 		if (!row_is_listed(&row, l)) {
 			start = row.start;
 			last = row.end - 1;
-			return kt_fail(e, KT_E_INTERNAL, EINVAL,
-				       "the machine has RAM of node %u at 0x%llx-0x%llx that our list has not", row.node,
-				       start, last);
+			return kt_fail(
+				e, KT_E_INTERNAL, EINVAL,
+				"the machine has RAM of node %u at 0x%llx-0x%llx that our list has not",
+				row.node, start, last);
 		}
 		for (size_t i = 0; i < l->nr_pieces; i++)
 			found[i] |= row_covers(&row, &l->piece[i]);
@@ -119,9 +121,11 @@ int qemu_mtree_check(const char *text, const struct vm_layout *l, struct kt_err 
 		start = l->piece[i].gpa.v;
 		last = start + l->piece[i].len - 1;
 		if (!found[i])
-			return kt_fail(e, KT_E_INTERNAL, EINVAL,
-				       "our list has RAM of node %u at 0x%llx-0x%llx, offset 0x%llx; the machine has not",
-				       l->piece[i].node, start, last, (unsigned long long)l->piece[i].offset);
+			return kt_fail(
+				e, KT_E_INTERNAL, EINVAL,
+				"our list has RAM of node %u at 0x%llx-0x%llx, offset 0x%llx; the machine has not",
+				l->piece[i].node, start, last,
+				(unsigned long long)l->piece[i].offset);
 	}
 	return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A machine run by QEMU's emulator: setting up, starting, ending. Nothing of it is on disk or outlives its owner. */
+/* A machine run by QEMU's emulator: setting up, starting, ending. */
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
@@ -79,10 +79,12 @@ static int make_channels(struct qemu *q, struct kt_err *e)
 }
 
 /*
- * The uncompressed kernel where it has a PVH entry: it needs no unpacking, which under emulation takes longer than
- * all of the host's work (7.3 cloud kernel, 4 vCPUs: bzImage 4.2 s, vmlinux 3.2 s to init and off).
+ * The uncompressed kernel where it has a PVH entry: it needs no unpacking, which under emulation
+ * takes longer than all of the host's work (7.3 cloud kernel, 4 vCPUs: bzImage 4.2 s, vmlinux 3.2 s
+ * to init and off).
  */
-static int choose_kernel(const struct vm_config *c, struct vm_kernel *ret, char **ret_path, struct kt_err *e)
+static int choose_kernel(const struct vm_config *c, struct vm_kernel *ret, char **ret_path,
+			 struct kt_err *e)
 {
 	struct vm_kernel k = { 0 };
 	const char *path = c->kernel;
@@ -100,9 +102,10 @@ static int choose_kernel(const struct vm_config *c, struct vm_kernel *ret, char 
 		if (r < 0)
 			return r;
 		if (k.elf && !k.pvh)
-			return kt_fail(e, KT_E_KERNEL, ENOTSUP,
-				       "'%s' is an uncompressed kernel without a PVH entry (CONFIG_PVH): give its bzImage",
-				       path);
+			return kt_fail(
+				e, KT_E_KERNEL, ENOTSUP,
+				"'%s' is an uncompressed kernel without a PVH entry (CONFIG_PVH): give its bzImage",
+				path);
 	}
 	*ret_path = realpath(path, NULL);
 	if (!*ret_path)
@@ -111,7 +114,8 @@ static int choose_kernel(const struct vm_config *c, struct vm_kernel *ret, char 
 	return 0;
 }
 
-static int prepare_memory(struct vm_memory *m, const struct vm_config *c, const struct vm_kernel *k, struct kt_err *e)
+static int prepare_memory(struct vm_memory *m, const struct vm_config *c, const struct vm_kernel *k,
+			  struct kt_err *e)
 {
 	uint64_t node_bytes[KT_TOPO_NODES_MAX], base_bytes, total;
 	struct vm_layout layout;
@@ -126,7 +130,8 @@ static int prepare_memory(struct vm_memory *m, const struct vm_config *c, const 
 						     .memory_bytes = c->memory_bytes,
 						     .low_bytes_max = qemu_low_bytes(total),
 						     .kernel_end = k->end,
-						     .initrd_bytes = base_bytes + c->initrd_extra_len },
+						     .initrd_bytes =
+							     base_bytes + c->initrd_extra_len },
 			   &layout, e);
 	if (r < 0)
 		return r;
@@ -166,7 +171,8 @@ static int qemu_create(struct vm *vm, const struct vm_config *c, void **ret, str
 	r = prepare_memory(q->memory, c, &image, e);
 	if (r < 0)
 		return r;
-	r = gst_ring_attach_up(vm_ram_buf(q->memory, q->memory->layout.ring, q->memory->layout.ring_len),
+	r = gst_ring_attach_up(vm_ram_buf(q->memory, q->memory->layout.ring,
+					  q->memory->layout.ring_len),
 			       q->memory->layout.ring_len, false, &q->up);
 	if (r < 0)
 		return kt_fail(e, KT_E_INTERNAL, -r, "attach to the frame window");
@@ -176,7 +182,8 @@ static int qemu_create(struct vm *vm, const struct vm_config *c, void **ret, str
 	r = make_channels(q, e);
 	if (r < 0)
 		return r;
-	(void)kt_snprintf(console, sizeof(console), "socket,fd=%u", QEMU_FD_CONSOLE); /* these fit */
+	(void)kt_snprintf(console, sizeof(console), "socket,fd=%u",
+			  QEMU_FD_CONSOLE); /* these fit */
 	(void)kt_snprintf(bell, sizeof(bell), "socket,fd=%u", QEMU_FD_BELL);
 	(void)kt_snprintf(initrd, sizeof(initrd), "/proc/self/fd/%u", QEMU_FD_INITRD);
 	command = (struct qemu_command){
@@ -212,10 +219,12 @@ static int qemu_start(void *m, struct kt_err *e)
 	int r;
 
 	for (unsigned i = 0; i < QEMU_NR_CHANNELS; i++)
-		fds[o.nr_fds++] = (struct kt_proc_fd){ .parent = q->theirs[i], .child = QEMU_FD_CONSOLE + (int)i };
+		fds[o.nr_fds++] = (struct kt_proc_fd){ .parent = q->theirs[i],
+						       .child = QEMU_FD_CONSOLE + (int)i };
 	fds[o.nr_fds++] = (struct kt_proc_fd){ .parent = q->initrd_fd, .child = QEMU_FD_INITRD };
 	for (unsigned n = 0; n < q->memory->nr; n++)
-		fds[o.nr_fds++] = (struct kt_proc_fd){ .parent = q->memory->fd[n], .child = QEMU_FD_NODE0 + (int)n };
+		fds[o.nr_fds++] = (struct kt_proc_fd){ .parent = q->memory->fd[n],
+						       .child = QEMU_FD_NODE0 + (int)n };
 	r = kt_proc_start(&o, &q->proc, e);
 	if (r < 0)
 		return r;
@@ -238,7 +247,7 @@ static void qemu_stop(void *m)
 {
 	struct qemu *q = m;
 
-	if (q->ended)
+	if (q->ended || q->proc.pid == 0)
 		return;
 	q->stopped = true;
 	kt_proc_signal(&q->proc, SIGKILL);

@@ -145,7 +145,8 @@ static int wait_input(struct qmp *q, uint64_t deadline_ns, struct kt_err *e)
 	int n;
 
 	if (q->closed)
-		return kt_fail(e, KT_E_TOOL, ENOTCONN, "QEMU has ended%s%s", q->reason[0] ? ": " : "", q->reason);
+		return kt_fail(e, KT_E_TOOL, ENOTCONN, "QEMU has ended%s%s",
+			       q->reason[0] ? ": " : "", q->reason);
 	n = poll(&p, 1, kt_poll_timeout(deadline_ns));
 	if (n < 0 && errno != EINTR)
 		return kt_fail(e, KT_E_HOST, errno, "wait for QEMU");
@@ -172,7 +173,8 @@ static int send_text(struct qmp *q, const struct kt_buf *b, struct kt_err *e)
 	return 0;
 }
 
-static int send_command(struct qmp *q, const char *command, const char *monitor_line, struct kt_err *e)
+static int send_command(struct qmp *q, const char *command, const char *monitor_line,
+			struct kt_err *e)
 {
 	kt_auto(buf) struct kt_buf b = { 0 };
 	struct kt_json j;
@@ -205,7 +207,8 @@ static int take_reply(cJSON *reply, const char *command, char **ret_text, struct
 
 	if (error || !value) {
 		text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(error, "desc"));
-		return kt_fail(e, KT_E_TOOL, EIO, "QEMU refused '%s': %s", command, text ? text : "no reason given");
+		return kt_fail(e, KT_E_TOOL, EIO, "QEMU refused '%s': %s", command,
+			       text ? text : "no reason given");
 	}
 	if (!ret_text)
 		return 0;
@@ -214,7 +217,8 @@ static int take_reply(cJSON *reply, const char *command, char **ret_text, struct
 	return *ret_text ? 0 : kt_fail(e, KT_E_HOST, ENOMEM, "keep the reply to '%s'", command);
 }
 
-static int run(struct qmp *q, const char *command, const char *monitor_line, char **ret_text, struct kt_err *e)
+static int run(struct qmp *q, const char *command, const char *monitor_line, char **ret_text,
+	       struct kt_err *e)
 {
 	const char *shown = monitor_line ? monitor_line : command;
 	uint64_t deadline = kt_now_ns() + REPLY_TIMEOUT_NS;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* vm.txt: the machine as a shell script that a person can run, with files in place of inherited descriptors. */
+/* vm.txt: the machine as a shell script to run by hand, with files for inherited descriptors. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -30,14 +30,16 @@ static int render(const struct qemu_command *replay, struct kt_buf *b, struct kt
 
 	if (r < 0)
 		return r;
-	kt_buf_adds(b, "#!/bin/sh\n"
-		       "# This machine, to be run by hand: sh vm.txt. The guest's console is the terminal; Ctrl-C ends it.\n"
-		       "# initrd-extra.cpio and ring.bin (the header of the frame window) are beside this file.\n"
-		       "set -eu\n"
-		       "cd \"$(dirname \"$0\")\"\n"
-		       "tmp=$(mktemp -d)\n"
-		       "trap 'rm -rf \"$tmp\"' EXIT\n"
-		       "cat ");
+	kt_buf_adds(
+		b,
+		"#!/bin/sh\n"
+		"# This machine, to be run by hand: sh vm.txt. The guest's console is the terminal; Ctrl-C ends it.\n"
+		"# initrd-extra.cpio and ring.bin (the header of the frame window) are beside this file.\n"
+		"set -eu\n"
+		"cd \"$(dirname \"$0\")\"\n"
+		"tmp=$(mktemp -d)\n"
+		"trap 'rm -rf \"$tmp\"' EXIT\n"
+		"cat ");
 	kt_buf_add_shell(b, base ? base : c->initrd_base);
 	kt_buf_adds(b, " initrd-extra.cpio >\"$tmp/initrd\"\n");
 	add_words(b, &v);
@@ -46,7 +48,8 @@ static int render(const struct qemu_command *replay, struct kt_buf *b, struct kt
 	return kt_buf_ok(b) ? 0 : kt_fail(e, KT_E_HOST, ENOMEM, "write vm.txt");
 }
 
-static int write_into(const char *dir, const char *name, const void *data, size_t len, struct kt_err *e)
+static int write_into(const char *dir, const char *name, const void *data, size_t len,
+		      struct kt_err *e)
 {
 	kt_auto(mem) char *path = kt_fmt("%s/%s", dir, name);
 
