@@ -212,6 +212,9 @@ slow-tests := $(wildcard tests/slow/*.bats)
 tree-tests := scripts/check-layers scripts/check-headers
 run-tests = O='$(O)' CC='$(CC)' PKG_CONFIG='$(PKG_CONFIG)' scripts/run-tests
 
+# Tests of the machine boot a real kernel: the one of the cache.
+test-kernel = eval "$$(O='$(O)' scripts/test-kernel)"
+
 # What the run below needs is installed and built first, by a make of its own: the flags of packages that were
 # just installed are not known to this one. The tests' sum is then the last thing printed.
 install-deps = $(if $(filter 1,$(KTSTR_SKIP_DEPS)),,$(if $(wildcard scripts/install-deps),scripts/install-deps))
@@ -222,12 +225,12 @@ deps:
 unit-tests: $(unit-tests) $(test-programs)
 check: deps
 	$(build-all) unit-tests
-	@$(run-tests) $(tree-tests) $(unit-tests) $(cli-tests) $(vm-tests)
+	@$(test-kernel); $(run-tests) $(tree-tests) $(unit-tests) $(cli-tests) $(vm-tests)
 check-all: deps
 	$(build-all) unit-tests
-	@$(run-tests) $(tree-tests) $(unit-tests) $(cli-tests) $(vm-tests) $(slow-tests)
+	@$(test-kernel); $(run-tests) $(tree-tests) $(unit-tests) $(cli-tests) $(vm-tests) $(slow-tests)
 check-unit: unit-tests
-	@$(run-tests) $(unit-tests)
+	@$(test-kernel); $(run-tests) $(unit-tests)
 check-cli: all $(test-programs)
 	@$(run-tests) $(cli-tests)
 check-vm: all
@@ -263,10 +266,10 @@ analyzer-off := -Wno-analyzer-malloc-leak
 $(O)/lint/%.analyzed: % $(O)/flags | $(bpf-skels)
 	@mkdir -p $(@D)
 	$(call say,ANALYZE,$<)gcc $(lint-flags) -Werror -O2 -fanalyzer $(analyzer-off) -c $< -o $@
-$(O)/lint/%.cppcheck: % $(O)/flags
+$(O)/lint/%.cppcheck: % scripts/cppcheck-off $(O)/flags
 	@mkdir -p $(@D)
 	$(call say,CPPCHECK,$<)cppcheck --quiet --error-exitcode=1 --std=c11 --language=c \
-		--enable=warning,performance,portability --inline-suppr \
+		--enable=warning,performance,portability --suppressions-list=scripts/cppcheck-off \
 		-I. -D__x86_64__ -D_GNU_SOURCE $< && touch $@
 lint-shell:
 	$(call say,SHELL,scripts)shellcheck -x $(shell-sources)

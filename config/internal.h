@@ -147,7 +147,8 @@ cfg_apply_fn cfg_apply_defaults_table, cfg_apply_tests_table;
 cfg_apply_fn cfg_apply_project_name, cfg_apply_accel, cfg_apply_time_scale, cfg_apply_tcg_clock;
 cfg_apply_fn cfg_apply_test_name, cfg_apply_test_scheduler, cfg_apply_scheduler_args,
 	cfg_apply_topology;
-cfg_apply_fn cfg_apply_cgroups, cfg_apply_assert, cfg_apply_expect, cfg_apply_exit, cfg_apply_message, cfg_apply_kargs;
+cfg_apply_fn cfg_apply_cgroups, cfg_apply_assert, cfg_apply_expect, cfg_apply_exit,
+	cfg_apply_message, cfg_apply_kargs;
 cfg_apply_fn cfg_apply_sysctls;
 cfg_apply_fn cfg_apply_cgroup_name, cfg_apply_workers, cfg_apply_work, cfg_apply_work_type,
 	cfg_apply_cpuset;

@@ -157,52 +157,52 @@ void cfg_apply_string(struct cfg_loader *l, const struct cfg_key *k, const struc
 		cfg_oom(l);
 }
 
-void cfg_apply_duration(struct cfg_loader *l, const struct cfg_key *k, const struct cfg_node *v,
-			void *obj)
+/* A number with a unit, written as a string. */
+struct quantity {
+	const char *expected;
+	int (*parse)(const char *s, uint64_t *ret);
+	void (*format)(struct kt_buf *b, uint64_t value);
+};
+
+static void apply_quantity(struct cfg_loader *l, const struct quantity *q, const struct cfg_key *k,
+			   const struct cfg_node *v, void *obj)
 {
-	static const char expected[] = "a duration such as \"10s\"";
 	kt_auto(buf) struct kt_buf range = { 0 };
-	uint64_t ns = 0;
+	uint64_t value = 0;
 	int r;
 
-	if (!cfg_is_type(l, v, CFG_STRING, expected))
+	if (!cfg_is_type(l, v, CFG_STRING, q->expected))
 		return;
-	r = kt_parse_duration_ns(v->string, &ns);
+	r = q->parse(v->string, &value);
 	if (r == -EINVAL) {
-		cfg_bad_type(l, v, expected);
-	} else if (r < 0 || ns < k->min || ns > k->max) {
-		kt_format_duration(&range, k->min);
+		cfg_bad_type(l, v, q->expected);
+	} else if (r < 0 || value < k->min || value > k->max) {
+		q->format(&range, k->min);
 		kt_buf_adds(&range, " to ");
-		kt_format_duration(&range, k->max);
+		q->format(&range, k->max);
 		cfg_bad(l, v, "'%s' is %.60s, allowed are %s", k->name, v->string,
 			kt_buf_str(&range));
 	} else {
-		*(uint64_t *)field(k, obj) = ns;
+		*(uint64_t *)field(k, obj) = value;
 	}
+}
+
+void cfg_apply_duration(struct cfg_loader *l, const struct cfg_key *k, const struct cfg_node *v,
+			void *obj)
+{
+	static const struct quantity duration = { "a duration such as \"10s\"",
+						  kt_parse_duration_ns, kt_format_duration };
+
+	apply_quantity(l, &duration, k, v, obj);
 }
 
 void cfg_apply_size(struct cfg_loader *l, const struct cfg_key *k, const struct cfg_node *v,
 		    void *obj)
 {
-	static const char expected[] = "a size such as \"512M\"";
-	kt_auto(buf) struct kt_buf range = { 0 };
-	uint64_t bytes = 0;
-	int r;
+	static const struct quantity size = { "a size such as \"512M\"", kt_parse_size,
+					      kt_format_size };
 
-	if (!cfg_is_type(l, v, CFG_STRING, expected))
-		return;
-	r = kt_parse_size(v->string, &bytes);
-	if (r == -EINVAL) {
-		cfg_bad_type(l, v, expected);
-	} else if (r < 0 || bytes < k->min || bytes > k->max) {
-		kt_format_size(&range, k->min);
-		kt_buf_adds(&range, " to ");
-		kt_format_size(&range, k->max);
-		cfg_bad(l, v, "'%s' is %.60s, allowed are %s", k->name, v->string,
-			kt_buf_str(&range));
-	} else {
-		*(uint64_t *)field(k, obj) = bytes;
-	}
+	apply_quantity(l, &size, k, v, obj);
 }
 
 void cfg_apply_bool(struct cfg_loader *l, const struct cfg_key *k, const struct cfg_node *v,

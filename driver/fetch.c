@@ -2,6 +2,7 @@
 /* Kernels, with a progress bar. */
 #include "driver/fetch.h"
 
+#include "base/log.h"
 #include "driver/progress.h"
 
 struct shown {
@@ -49,5 +50,7 @@ int drv_fetch(struct drv_ctx *ctx, const char *spec, const struct drv_fetch_opts
 	int r = kc_get(spec, &ko, ret, e);
 
 	drv_term_clear(&ctx->term);
+	if (r == 0 && (*ret)->notes)
+		kt_log(KT_AREA_DRIVER, KT_WARN, "kernel %s: %s", (*ret)->key, (*ret)->notes);
 	return r;
 }

@@ -2,6 +2,7 @@
 /* Choosing tests and kernels: filters, the kernel axis, and what to say when nothing is left. */
 #include "driver/plan.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -236,6 +237,7 @@ static int select_tests(const struct cfg_project *p, const struct drv_select *s,
 	}
 	if (!nr)
 		return fail_nothing(p, s, e);
+	assert(ret->nr_kernels); /* select_kernels has chosen one, or failed */
 	ret->cells = calloc(nr * ret->nr_kernels, sizeof(*ret->cells));
 	if (!ret->cells)
 		return kt_fail(e, KT_E_HOST, ENOMEM, "plan %zu cells", nr * ret->nr_kernels);

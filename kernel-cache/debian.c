@@ -18,8 +18,8 @@ struct request {
 };
 
 /*
- * boot/vmlinuz-RELEASE up to Linux 6.18, usr/lib/modules/RELEASE/vmlinuz since; the config
- * likewise.
+ * boot/vmlinuz-RELEASE up to Linux 6.18, usr/lib/modules/RELEASE/vmlinuz since (with .unsigned
+ * before it is signed); the config likewise.
  */
 static bool is_release_file(const char *path, const char *name, const char *boot_prefix)
 {
@@ -38,7 +38,8 @@ static bool is_release_file(const char *path, const char *name, const char *boot
 
 static bool is_image(const char *path)
 {
-	return is_release_file(path, "vmlinuz", "vmlinuz-");
+	return is_release_file(path, "vmlinuz", "vmlinuz-") ||
+	       is_release_file(path, "vmlinuz.unsigned", "vmlinuz-");
 }
 
 static bool is_config(const char *path)

@@ -68,6 +68,45 @@ static void read_ops_value(const struct btf *btf, struct kc_facts *f)
 	f->ops_timeout_offset = data + timeout;
 }
 
+/* Whether the last parameter is "struct bpf_prog_aux *aux", which the verifier is to fill in. */
+static bool has_implicit_arg(const struct btf *btf, const struct btf_type *func)
+{
+	const struct btf_type *proto = btf__type_by_id(btf, func->type);
+	const struct btf_type *t;
+	const struct btf_param *p;
+
+	if (!proto || !btf_is_func_proto(proto) || btf_vlen(proto) == 0)
+		return false;
+	p = btf_params(proto) + btf_vlen(proto) - 1;
+	if (!kt_streq(btf__name_by_offset(btf, p->name_off), "aux"))
+		return false;
+	t = btf__type_by_id(btf, p->type);
+	if (!t || !btf_is_ptr(t))
+		return false;
+	for (t = btf__type_by_id(btf, t->type); t && btf_is_mod(t);)
+		t = btf__type_by_id(btf, t->type);
+	return t && kt_streq(btf__name_by_offset(btf, t->name_off), "bpf_prog_aux");
+}
+
+static uint32_t count_lost_kfuncs(const struct btf *btf)
+{
+	uint32_t nr = btf__type_cnt(btf), lost = 0;
+
+	for (uint32_t id = 1; id < nr; id++) {
+		const struct btf_type *t = btf__type_by_id(btf, id);
+		const char *name = btf_is_func(t) ? btf__name_by_offset(btf, t->name_off) : "";
+		char twin[128];
+
+		if (!kt_starts_with(name, "scx_bpf_") || kt_ends_with(name, "_impl") ||
+		    !has_implicit_arg(btf, t))
+			continue;
+		if (kt_snprintf(twin, sizeof(twin), "%s_impl", name) == 0 &&
+		    btf__find_by_name_kind(btf, twin, BTF_KIND_FUNC) < 0)
+			lost++;
+	}
+	return lost;
+}
+
 static int find_btf(Elf *elf, const char *path, Elf_Data **ret, struct kt_err *e)
 {
 	Elf_Scn *scn = NULL;
@@ -113,6 +152,7 @@ static int read_btf(Elf *elf, const char *path, struct kc_facts *ret, struct kt_
 		f.has_btf = true;
 		f.has_sched_ext = btf__find_by_name_kind(btf, "sched_ext_ops", BTF_KIND_STRUCT) > 0;
 		read_ops_value(btf, &f);
+		f.nr_lost_kfuncs = count_lost_kfuncs(btf);
 		btf__free(btf);
 	}
 	*ret = f;

@@ -15,23 +15,29 @@
 /* What the rest needs to know of a kernel, read from its BTF and config once, kept in metadata.json. */
 struct kc_facts {
 	bool has_btf;
-	bool has_sched_ext;          /* BTF has struct sched_ext_ops */
-	uint32_t ops_value_bytes;    /* struct bpf_struct_ops_sched_ext_ops; 0: not there */
+	bool has_sched_ext; /* BTF has struct sched_ext_ops */
+	uint32_t ops_value_bytes; /* struct bpf_struct_ops_sched_ext_ops; 0: not there */
 	uint32_t ops_timeout_offset; /* of data.timeout_ms in it */
+	/*
+	 * sched_ext functions that take an argument from the verifier (KF_IMPLICIT_ARGS, include/linux/btf.h, 7.0)
+	 * and lack the NAME_impl twin that the kernel's build (tools/bpf/resolve_btfids) should have made: no program
+	 * that calls one can be loaded, so most schedulers cannot.
+	 */
+	uint32_t nr_lost_kfuncs;
 };
 
 /* One kernel, ready to boot. Paths are absolute and stay valid as long as the entry is in the cache. */
 struct kc_entry {
-	char *key;      /* "7.3.4-1~bpo13+1-x86_64-d1f3a..." : also the directory's name; path: sources have one too */
-	char *spec;     /* the source spec it was asked by */
-	char *release;  /* uname -r as far as known: "7.3+deb14-cloud-amd64"; else the version */
+	char *key; /* "7.3.4-1~bpo13+1-x86_64-d1f3a..." : also the directory's name; path: sources have one too */
+	char *spec; /* the source spec it was asked by */
+	char *release; /* uname -r as far as known: "7.3+deb14-cloud-amd64"; else the version */
 	char *dir;
-	char *image;    /* bzImage */
-	char *vmlinux;  /* uncompressed ELF with .BTF; NULL when it could not be had (said in notes) */
-	char *config;   /* NULL: none */
-	char *url;      /* NULL: local */
-	char *sha256;   /* of what was downloaded; NULL: local */
-	char *notes;    /* NULL or why something is missing */
+	char *image; /* bzImage */
+	char *vmlinux; /* uncompressed ELF with .BTF; NULL when it could not be had (said in notes) */
+	char *config; /* NULL: none */
+	char *url; /* NULL: local */
+	char *sha256; /* of what was downloaded; NULL: local */
+	char *notes; /* NULL or why something is missing */
 	uint64_t bytes; /* on disk */
 	time_t created, last_used;
 	struct kc_facts facts;
@@ -41,17 +47,18 @@ KT_DEFINE_AUTO(kc_entry, struct kc_entry *, kc_entry_free);
 
 /* Progress of long work. total 0: unknown. Called at most every 100 ms, and once with done == total at the end. */
 struct kc_progress {
-	void (*step)(void *ctx, const char *what);                              /* "fetch linux-binary-... (14.2 MiB)" */
+	void (*step)(void *ctx, const char *what); /* "fetch linux-binary-... (14.2 MiB)" */
 	void (*bytes)(void *ctx, uint64_t done, uint64_t total, double per_second);
 	void *ctx;
 };
 
 struct kc_opts {
-	const char *cache_dir;    /* NULL: kc_default_dir() */
-	const char *project_dir;  /* where ktstr.lock is, and what path: is relative to; NULL: no lock, the working directory */
-	bool offline;             /* nothing from the network */
-	bool locked;              /* ktstr.lock must not change: KT_E_USAGE */
-	bool update;              /* ignore the pin and write a new one */
+	const char *cache_dir; /* NULL: kc_default_dir() */
+	const char *
+		project_dir; /* where ktstr.lock is, and what path: is relative to; NULL: no lock, the working directory */
+	bool offline; /* nothing from the network */
+	bool locked; /* ktstr.lock must not change: KT_E_USAGE */
+	bool update; /* ignore the pin and write a new one */
 	const struct kc_progress *progress; /* may be NULL */
 };
 
@@ -77,8 +84,9 @@ struct kc_list {
 	struct kc_entry **v;
 	size_t nr;
 };
-int kc_list(const char *cache_dir, struct kc_list *ret, void (*damaged)(void *ctx, const char *key, const char *why),
-	    void *ctx, struct kt_err *e);
+int kc_list(const char *cache_dir, struct kc_list *ret,
+	    void (*damaged)(void *ctx, const char *key, const char *why), void *ctx,
+	    struct kt_err *e);
 void kc_list_done(struct kc_list *l);
 static inline void kt_cleanup_kc_list(struct kc_list *l)
 {

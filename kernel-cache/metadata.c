@@ -63,6 +63,7 @@ int kc_metadata_write(const struct kc_metadata *m, const char *path, struct kt_e
 	kt_json_bool(&j, "has_sched_ext", m->facts.has_sched_ext);
 	kt_json_u64(&j, "ops_value_bytes", m->facts.ops_value_bytes);
 	kt_json_u64(&j, "ops_timeout_offset", m->facts.ops_timeout_offset);
+	kt_json_u64(&j, "nr_lost_kfuncs", m->facts.nr_lost_kfuncs);
 	kt_json_object_end(&j);
 	kt_json_str(&j, "notes", m->notes);
 	kt_json_i64(&j, "created", m->created);
@@ -93,11 +94,14 @@ static int read_files(const cJSON *files, struct kc_metadata *m)
 
 static int read_facts(const cJSON *o, struct kc_facts *f)
 {
-	uint64_t bytes, offset;
+	uint64_t bytes, offset, lost;
 
 	if (kc_json_get_u64(o, "ops_value_bytes", &bytes) < 0 || bytes > UINT32_MAX ||
 	    kc_json_get_u64(o, "ops_timeout_offset", &offset) < 0 || offset > UINT32_MAX)
 		return -EINVAL;
+	/* Entries of before it was looked for have no such number. */
+	if (kc_json_get_u64(o, "nr_lost_kfuncs", &lost) == 0 && lost <= UINT32_MAX)
+		f->nr_lost_kfuncs = (uint32_t)lost;
 	f->has_btf = kc_json_get_bool(o, "has_btf");
 	f->has_sched_ext = kc_json_get_bool(o, "has_sched_ext");
 	f->ops_value_bytes = (uint32_t)bytes;

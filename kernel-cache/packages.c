@@ -81,13 +81,13 @@ static bool names_release(const char *name, const char *prefix)
 {
 	size_t len = strlen(prefix);
 
-	/*
-	 * A digit: linux-binary-unsigned-*, linux-image-cloud-amd64 and the like are something
-	 * else.
-	 */
+	/* A digit: linux-image-cloud-amd64 and the like are something else. */
 	return kt_starts_with(name, prefix) && name[len] >= '0' && name[len] <= '9' &&
 	       kt_ends_with(name, FLAVOUR);
 }
+
+/* Not signed for Secure Boot, which no machine of ours has; otherwise the same image. */
+#define UNSIGNED "linux-binary-unsigned-"
 
 /*
  * linux-binary-* has the image since it was split off; before, linux-image-*, which is an empty
@@ -95,7 +95,7 @@ static bool names_release(const char *name, const char *prefix)
  */
 static bool is_image(const struct stanza *s)
 {
-	if (names_release(s->package, "linux-binary-"))
+	if (names_release(s->package, "linux-binary-") || names_release(s->package, UNSIGNED))
 		return true;
 	return names_release(s->package, "linux-image-") &&
 	       !(s->depends && strstr(s->depends, "linux-binary-"));
@@ -290,6 +290,14 @@ static int fill_pick(const struct scan *sc, const struct package *best, const ch
 	return 0;
 }
 
+/* The newer one; of the same version, the signed one. */
+static bool is_better(const struct package *p, const struct package *best)
+{
+	int cmp = best ? kc_deb_version_cmp(p->version, best->version) : 1;
+
+	return cmp > 0 || (cmp == 0 && kt_starts_with(best->name, UNSIGNED));
+}
+
 int kc_packages_newest_cloud(const char *path, const char *mirror, struct kc_pick *ret,
 			     struct kt_err *e)
 {
@@ -300,7 +308,7 @@ int kc_packages_newest_cloud(const char *path, const char *mirror, struct kc_pic
 	for (size_t i = 0; i < sc.images.nr; i++) {
 		const struct package *p = &sc.images.v[i];
 
-		if (!best || kc_deb_version_cmp(p->version, best->version) > 0)
+		if (is_better(p, best))
 			best = p;
 	}
 	if (r == 0)

@@ -30,6 +30,13 @@ fake_qemu() {
 	chmod +x "$1"
 }
 
+# fake_host: for setup: the test's own directory, cache, and QEMU in $PWD/qemu; a machine runs the shell code on stdin.
+fake_host() {
+	cd "$BATS_TEST_TMPDIR" || return 1
+	export KTSTR_CACHE_DIR=$PWD/cache KTSTR_QEMU=$PWD/qemu
+	fake_qemu qemu
+}
+
 # A project with a fake kernel; further lines of ktstr.toml on stdin.
 fake_project() {
 	[ -e bzImage ] || fake_kernel bzImage 6.99.0-fake

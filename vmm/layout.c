@@ -51,19 +51,6 @@ uint64_t vm_layout_nodes(const struct kt_topology *t, uint64_t memory_bytes,
 	return total;
 }
 
-unsigned vm_guest_node(const struct kt_topology *t, unsigned node)
-{
-	bool has_cpus = t->node[node].llcs != 0;
-	unsigned before = 0;
-
-	for (unsigned n = 0; n < t->nr_nodes; n++) {
-		bool cpus = t->node[n].llcs != 0;
-
-		before += cpus == has_cpus ? n < node : cpus;
-	}
-	return before;
-}
-
 static void add_piece(struct vm_layout *l, unsigned node, uint64_t gpa, uint64_t offset,
 		      uint64_t len)
 {

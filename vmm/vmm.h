@@ -130,14 +130,9 @@ struct vm_ram {
 	uint64_t len;
 	uint8_t *host; /* mapping */
 	uint64_t offset; /* in the backing object of its node: never the gpa */
-	unsigned node; /* as in the topology; see vm_guest_node() */
+	unsigned node; /* as in the topology */
 };
 size_t vm_ram_pieces(const struct vm *vm, const struct vm_ram **ret);
-/*
- * The number that Linux gives to node @node of the topology: it counts nodes with CPUs first, whatever the firmware's
- * tables say, so a memory-only node in the middle comes later in the guest.
- */
-unsigned vm_guest_node(const struct kt_topology *t, unsigned node);
 /* Bounds- and overflow-checked pointer to [gpa, gpa+len) inside one piece; NULL when any byte is outside. */
 void *vm_guest_buf(struct vm *vm, gpa_t gpa, size_t len);
 /* Any thread, any time; not a snapshot. 0; -EFAULT: outside RAM (nothing is copied). Leaf. */

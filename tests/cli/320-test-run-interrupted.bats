@@ -8,11 +8,8 @@ load ../fakes
 bats_require_minimum_version 1.5.0
 
 setup() {
-	cd "$BATS_TEST_TMPDIR"
-	export KTSTR_CACHE_DIR=$PWD/cache
 	# A machine that says who it is and then does nothing.
-	fake_qemu qemu <<<"echo \$\$ >>$PWD/machines; exec sleep 300"
-	export KTSTR_QEMU=$PWD/qemu
+	fake_host <<<"echo \$\$ >>$BATS_TEST_TMPDIR/machines; exec sleep 300"
 	fake_project <<-'END'
 		[defaults]
 		duration = "1s"

@@ -8,10 +8,7 @@ load ../fakes
 bats_require_minimum_version 1.5.0
 
 setup() {
-	cd "$BATS_TEST_TMPDIR"
-	export KTSTR_CACHE_DIR=$PWD/cache
-	fake_qemu qemu <<<'echo "no machine today" >&2; exit 1'
-	export KTSTR_QEMU=$PWD/qemu
+	fake_host <<<'echo "no machine today" >&2; exit 1'
 	fake_project <<-'END'
 		[defaults]
 		duration = "1s"

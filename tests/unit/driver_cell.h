@@ -103,6 +103,15 @@ static inline void unit_cell_good_result(struct scn_result *r)
 	r->nodes[0].distance[0] = 10;
 }
 
+static inline void unit_cell_judge(const struct unit_cell *u, struct cell_outcome *o)
+{
+	scn_judge(&(struct scn_judge_opts){ .plan = &u->spec.plan,
+					    .checks = &u->test.checks,
+					    .expect = &u->test.expect,
+					    .topology = &u->test.topology },
+		  &o->result, &o->judgement);
+}
+
 /* A cell in the middle of its life, without files and without a parent. */
 static inline void unit_cell_begin(struct cell *c, const struct unit_cell *u)
 {

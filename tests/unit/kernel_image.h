@@ -27,15 +27,31 @@ struct image_opts {
 	const char *release;
 	bool no_sched_ext;
 	bool no_btf;
+	bool lost_kfunc; /* one that takes an argument from the verifier has no _impl twin */
 	const char *filter; /* libarchive's name; NULL: zstd */
 	const char *salt; /* makes the content differ; may be NULL */
 };
+
+/* What a function that takes an argument from the verifier looks like, and its twin. */
+static inline void image_add_kfunc(struct btf *btf, const char *name, bool twin)
+{
+	int aux = btf__add_struct(btf, "bpf_prog_aux", 8);
+	int ptr = btf__add_ptr(btf, btf__add_const(btf, aux));
+	int proto = btf__add_func_proto(btf, 0);
+	char impl[64];
+
+	btf__add_func_param(btf, "aux", ptr);
+	btf__add_func(btf, name, BTF_FUNC_STATIC, proto);
+	(void)kt_snprintf(impl, sizeof(impl), "%s_impl", name);
+	if (twin)
+		btf__add_func(btf, impl, BTF_FUNC_STATIC, proto);
+}
 
 /*
  * sched_ext_ops in the wrapper that the kernel puts around a struct_ops, with the two offsets
  * above.
  */
-static inline void image_add_btf(struct kt_buf *out, bool sched_ext)
+static inline void image_add_btf(struct kt_buf *out, const struct image_opts *o)
 {
 	struct btf *btf = btf__new_empty();
 	int u32 = btf__add_int(btf, "unsigned int", 4, 0);
@@ -43,7 +59,11 @@ static inline void image_add_btf(struct kt_buf *out, bool sched_ext)
 	uint32_t size;
 	int ops;
 
-	if (sched_ext) {
+	if (!o->no_sched_ext) {
+		image_add_kfunc(btf, "scx_bpf_whole", true);
+		image_add_kfunc(btf, "bpf_not_of_sched_ext", false);
+		if (o->lost_kfunc)
+			image_add_kfunc(btf, "scx_bpf_lost", false);
 		ops = btf__add_struct(btf, "sched_ext_ops", 32);
 		btf__add_field(btf, "flags", u32, 0, 0);
 		btf__add_field(btf, "timeout_ms", u32, 8 * 8, 0);
@@ -82,7 +102,7 @@ static inline void image_make_elf(const struct image_opts *o, struct kt_buf *out
 	kt_buf_add(out, &eh, sizeof(eh));
 	sh[1].sh_offset = out->len;
 	if (!o->no_btf)
-		image_add_btf(out, !o->no_sched_ext);
+		image_add_btf(out, o);
 	sh[1].sh_size = out->len - sh[1].sh_offset;
 	sh[2].sh_offset = out->len;
 	sh[2].sh_size = strlen(salt);

@@ -111,17 +111,6 @@ static void every_allocation_may_fail(void **state)
 	assert_true(unit_fail_each(UNIT_FAULT_ALLOC, ENOMEM, read_file, NULL) > 1);
 }
 
-static unsigned nr_entries(const char *dir)
-{
-	kt_auto(dir) DIR *d = opendir(dir);
-	unsigned nr = 0;
-
-	assert_non_null(d);
-	while (readdir(d))
-		nr++;
-	return nr - 2;
-}
-
 /* Old or new, whole, and alone in its directory. */
 static int replace_file(void *ctx)
 {
@@ -133,7 +122,7 @@ static int replace_file(void *ctx)
 	assert_int_equal(kt_snprintf(file, sizeof(file), "%s/f", (const char *)ctx), 0);
 	r = kt_file_write_atomic(file, "new", 3, 0644, &e);
 	assert_int_equal(e.nr_frames, r < 0 ? 1 : 0);
-	assert_int_equal(nr_entries(ctx), 1);
+	assert_int_equal(unit_nr_entries(ctx), 1);
 	unit_faults.kind = UNIT_FAULT_NONE;
 	assert_int_equal(kt_file_read(file, 100, &b, NULL), 0);
 	assert_true(kt_streq(kt_buf_str(&b), "old") || kt_streq(kt_buf_str(&b), "new"));

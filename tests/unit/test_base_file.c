@@ -29,17 +29,6 @@ static void write_file(const char *path, const char *text)
 	assert_int_equal(kt_file_write_atomic(path, text, strlen(text), 0644, NULL), 0);
 }
 
-static unsigned nr_entries(const char *dir)
-{
-	kt_auto(dir) DIR *d = opendir(dir);
-	unsigned nr = 0;
-
-	assert_non_null(d);
-	while (readdir(d))
-		nr++;
-	return nr - 2;
-}
-
 static void a_file_reads_back_whole(void **state)
 {
 	const char *path = in(state, "whole");
@@ -107,7 +96,7 @@ static void replacing_leaves_only_the_new_file(void **state)
 	assert_string_equal(kt_buf_str(&b), "new");
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0644);
-	assert_int_equal(nr_entries(dir), 1);
+	assert_int_equal(unit_nr_entries(dir), 1);
 }
 
 static void a_relative_name_without_a_slash_works(void **state)
@@ -143,7 +132,7 @@ static void a_directory_is_not_replaced_by_a_file(void **state)
 	assert_int_equal(kt_mkdir_p(path, 0755, NULL), 0);
 	assert_int_equal(kt_file_write_atomic(path, "x", 1, 0644, &e), -EISDIR);
 	assert_string_equal(unit_err_text(&e), expected);
-	assert_int_equal(nr_entries(dir), 1);
+	assert_int_equal(unit_nr_entries(dir), 1);
 }
 
 /* Run by a child, whose file size limit stands for a full disk. Its exit status is 0 when all was as expected. */
@@ -179,7 +168,7 @@ static void a_failed_write_keeps_the_old_file_and_no_temporary(void **state)
 	assert_int_equal(WEXITSTATUS(status), 0);
 	assert_int_equal(kt_file_read(path, 100, &b, NULL), 0);
 	assert_string_equal(kt_buf_str(&b), "old");
-	assert_int_equal(nr_entries(dir), 1);
+	assert_int_equal(unit_nr_entries(dir), 1);
 }
 
 static void writing_all_survives_short_writes(void **state)

@@ -337,8 +337,7 @@ static void a_stall_must_fit_into_the_duration(void **state)
 		  "'message' is no extended regular expression: Invalid regular expression");
 	test_says("scheduler = \"simple\"\nexpect = { exit = \"foo\", message = \"bar\" }",
 		  "two patterns: with 'message', 'exit' is \"stall\" or \"any-error\"");
-	test_says("scheduler = \"simple\"\nexpect = { message = \"bar\" }",
-		  "expect has no 'exit'");
+	test_says("scheduler = \"simple\"\nexpect = { message = \"bar\" }", "expect has no 'exit'");
 }
 
 static void an_error_of_the_defaults_is_said_once(void **state)

@@ -63,6 +63,27 @@ static void every_preset_is_valid_and_named_once(void **state)
 	}
 }
 
+static void memory_only_nodes_come_last(void **state)
+{
+	struct kt_topology t = {
+		.nr_nodes = 3,
+		.nr_llcs = 2,
+		.cores = 1,
+		.threads = 1,
+		.node = { { .llcs = 1 }, { .llcs = 0 }, { .llcs = 1 } },
+	};
+	struct kt_err e = { 0 };
+
+	(void)state;
+	assert_int_equal(cfg_topology_check(&t, &e), -EINVAL);
+	assert_string_equal(unit_err_text(&e),
+			    "node 1 has no llcs, but node 2 has: put memory-only nodes last, as Linux "
+			    "numbers them");
+	t.node[1].llcs = 1;
+	t.node[2].llcs = 0;
+	assert_int_equal(cfg_topology_check(&t, &e), 0);
+}
+
 static void the_greatest_machine_has_252_cpus(void **state)
 {
 	struct kt_topology t;
@@ -173,6 +194,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_shape_is_nodes_llcs_cores_and_threads),
 		cmocka_unit_test(every_preset_is_valid_and_named_once),
+		cmocka_unit_test(memory_only_nodes_come_last),
 		cmocka_unit_test(the_greatest_machine_has_252_cpus),
 		cmocka_unit_test(zero_of_anything_is_named),
 		cmocka_unit_test(llcs_must_divide_among_nodes),

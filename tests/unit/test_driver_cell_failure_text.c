@@ -52,11 +52,7 @@ static const char *render(struct world *w)
 static void judge(struct world *w)
 {
 	w->o.has_result = true;
-	scn_judge(&(struct scn_judge_opts){ .plan = &w->u.spec.plan,
-					    .checks = &w->u.test.checks,
-					    .expect = &w->u.test.expect,
-					    .topology = &w->u.test.topology },
-		  &w->o.result, &w->o.judgement);
+	unit_cell_judge(&w->u, &w->o);
 }
 
 static void a_pass_has_no_text(void **state)

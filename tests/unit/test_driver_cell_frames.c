@@ -121,9 +121,11 @@ static int teardown(void **state)
 static void life(struct cell *c, unsigned char phase, const char *text)
 {
 	char frame[256] = { (char)phase };
+	size_t len = strlen(text); /* the frame has no NUL */
 
-	memcpy(frame + 1, text, strlen(text));
-	cell_take_frame(c, GST_F_LIFE, frame, 1 + strlen(text));
+	assert_true(len < sizeof(frame));
+	memcpy(frame + 1, text, len);
+	cell_take_frame(c, GST_F_LIFE, frame, 1 + len);
 }
 
 static void console(struct cell *c, const char *text)

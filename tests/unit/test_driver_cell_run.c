@@ -41,9 +41,8 @@ static void hear(int fd, struct heard *ret)
 	}
 }
 
-/* In a process of its own, as always: cell_run changes signal dispositions. */
-static void run_in_child(const struct unit_cell *u, bool listen, struct heard *ret,
-			 int *ret_verdict)
+/* In a process of its own, as always: cell_run changes signal dispositions. @ret NULL: no listener. */
+static void run_in_child(const struct unit_cell *u, struct heard *ret, int *ret_verdict)
 {
 	int fds[2], status;
 	pid_t pid;
@@ -57,15 +56,12 @@ static void run_in_child(const struct unit_cell *u, bool listen, struct heard *r
 		_exit((int)cell_run(&u->spec, fds[1]));
 	}
 	close(fds[1]);
-	if (!listen)
-		close(fds[0]);
-	else
+	if (ret)
 		hear(fds[0], ret);
+	close(fds[0]);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
 	*ret_verdict = WEXITSTATUS(status);
-	if (listen)
-		close(fds[0]);
 }
 
 static void make_cell(struct unit_cell *u, const char *dir)
@@ -96,7 +92,7 @@ static void a_machine_that_cannot_be_made_is_an_error_cell(void **state)
 	cJSON *j;
 
 	make_cell(&u, *state);
-	run_in_child(&u, true, &h, &verdict);
+	run_in_child(&u, &h, &verdict);
 	assert_int_equal(verdict, SCN_ERROR);
 	assert_true(h.has_done);
 	assert_int_equal(h.done.verdict, SCN_ERROR);
@@ -124,7 +120,7 @@ static void the_plan_is_there_to_read(void **state)
 	cJSON *j;
 
 	make_cell(&u, *state);
-	run_in_child(&u, true, &h, &verdict);
+	run_in_child(&u, &h, &verdict);
 	j = read_json(path);
 	assert_string_equal(cJSON_GetObjectItem(j, "test_name")->valuestring, "boot");
 	cJSON_Delete(j);
@@ -139,7 +135,7 @@ static void a_parent_that_is_gone_does_not_keep_the_sidecar_from_being_written(v
 
 	make_cell(&u, *state);
 	(void)unlink(u.spec.sidecar_path);
-	run_in_child(&u, false, NULL, &verdict);
+	run_in_child(&u, NULL, &verdict);
 	assert_int_equal(verdict, SCN_ERROR);
 	assert_int_equal(stat(u.spec.sidecar_path, &st), 0);
 	cell_spec_done(&u.spec);
@@ -154,7 +150,7 @@ static void a_log_directory_that_is_not_there_is_named(void **state)
 	make_cell(&u, *state);
 	free(u.spec.log_dir);
 	u.spec.log_dir = strdup("/nonexistent/boot.log");
-	run_in_child(&u, true, &h, &verdict);
+	run_in_child(&u, &h, &verdict);
 	assert_int_equal(verdict, SCN_ERROR);
 	assert_non_null(strstr(
 		h.text,
@@ -175,7 +171,7 @@ static void too_long_kernel_arguments_are_refused_not_cut(void **state)
 	for (int i = 0; i < 8; i++)
 		assert_int_equal(kt_strv_add(&u.test.kargs, word), 0);
 	u.test.name = (char *)"boot";
-	run_in_child(&u, true, &h, &verdict);
+	run_in_child(&u, &h, &verdict);
 	assert_int_equal(verdict, SCN_ERROR);
 	assert_non_null(
 		strstr(h.text, "\n  'kargs' of test 'boot' have 1599 bytes, at most 1400\n"));

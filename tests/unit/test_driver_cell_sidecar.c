@@ -103,11 +103,7 @@ static void pass(struct world *w)
 	w->o.boot_ns = 3000000000;
 	w->o.total_ns = 9000000000;
 	w->o.cleanup_ns = 7000000;
-	scn_judge(&(struct scn_judge_opts){ .plan = &w->u.spec.plan,
-					    .checks = &w->u.test.checks,
-					    .expect = &w->u.test.expect,
-					    .topology = &w->u.test.topology },
-		  &w->o.result, &w->o.judgement);
+	unit_cell_judge(&w->u, &w->o);
 }
 
 static void every_key_of_the_schema_is_there_with_its_type(void **state)
@@ -257,15 +253,15 @@ static void the_kernels_own_scheduler_has_no_exit(void **state)
 static void at_most_one_of_the_three_flags(void **state)
 {
 	static const struct {
-		enum scn_verdict verdict;
 		const char *name;
+		enum scn_verdict verdict;
 		bool passed, skipped, inconclusive;
 	} rows[] = {
-		{ SCN_SKIP, "skip", false, true, false },
-		{ SCN_PASS, "pass", true, false, false },
-		{ SCN_INCONCLUSIVE, "inconclusive", false, false, true },
-		{ SCN_ERROR, "error", false, true, false },
-		{ SCN_FAIL, "fail", false, false, false },
+		{ "skip", SCN_SKIP, false, true, false },
+		{ "pass", SCN_PASS, true, false, false },
+		{ "inconclusive", SCN_INCONCLUSIVE, false, false, true },
+		{ "error", SCN_ERROR, false, true, false },
+		{ "fail", SCN_FAIL, false, false, false },
 	};
 	struct world *w = *state;
 

@@ -48,7 +48,25 @@ static void every_compression_gives_the_same_vmlinux_and_facts(void **state)
 		assert_true(facts.has_btf && facts.has_sched_ext);
 		assert_int_equal(facts.ops_value_bytes, IMAGE_OPS_BYTES);
 		assert_int_equal(facts.ops_timeout_offset, IMAGE_TIMEOUT_OFFSET);
+		assert_int_equal(facts.nr_lost_kfuncs, 0);
 	}
+}
+
+static void functions_that_no_program_can_call_are_counted(void **state)
+{
+	const struct image_opts o = { .release = "7.2.0-t", .lost_kfunc = true };
+	kt_auto(buf) struct kt_buf image = { 0 };
+	struct kc_bzimage bz;
+	struct kc_facts facts;
+	struct kt_err e = { 0 };
+	struct fixture f;
+
+	assert_true(image_make(&o, &image));
+	f = put(state, &image, image.len);
+	assert_int_equal(kc_bzimage_read(f.image, &bz, &e), 0);
+	assert_int_equal(kc_bzimage_extract(f.image, &bz, f.out, &e), 0);
+	assert_int_equal(kc_facts_read(f.out, &facts, &e), 0);
+	assert_int_equal(facts.nr_lost_kfuncs, 1);
 }
 
 static void lz4_in_the_old_frame_format_of_the_kernel_is_read(void **state)
@@ -256,6 +274,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_compression_gives_the_same_vmlinux_and_facts),
+		cmocka_unit_test(functions_that_no_program_can_call_are_counted),
 		cmocka_unit_test(lz4_in_the_old_frame_format_of_the_kernel_is_read),
 		cmocka_unit_test(a_file_cut_anywhere_is_refused_without_harm),
 		cmocka_unit_test(what_is_no_bzimage_says_so),

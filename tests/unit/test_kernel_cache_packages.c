@@ -46,7 +46,7 @@ static void the_split_image_package_wins_with_its_base_for_the_config(void **sta
 	add(&b, "linux-base-7.2.12+deb13-cloud-amd64", "7.2.12-1", "");
 	add(&b, "linux-binary-7.2.12+deb13-cloud-amd64", "7.2.12-1", "");
 	add(&b, "linux-binary-7.2.12+deb13-amd64", "7.2.14-1", "");
-	add(&b, "linux-binary-unsigned-7.3.4+deb13-cloud-amd64", "7.3.4-1", "");
+	add(&b, "linux-binary-unsigned-7.2.12+deb13-cloud-amd64", "7.2.12-1", "");
 	add(&b, "linux-image-7.3.4+deb13-cloud-amd64-dbg", "7.3.4-1", "");
 	add(&b, "linux-image-7.3.4+deb13-cloud-amd64-unsigned", "7.3.4-1", "");
 	add(&b, "linux-image-cloud-amd64", "7.3.4-1", "");
@@ -100,6 +100,21 @@ static void a_suite_without_one_says_what_was_looked_for(void **state)
 	assert_string_equal(
 		unit_err_text(&e),
 		"no package linux-binary-*-cloud-amd64 or linux-image-*-cloud-amd64 in it");
+}
+
+static void an_image_that_is_not_signed_yet_counts_by_its_version(void **state)
+{
+	kt_auto(kc_pick) struct kc_pick p = { 0 };
+	kt_auto(buf) struct kt_buf b = { 0 };
+	struct kt_err e = { 0 };
+
+	add(&b, "linux-binary-7.2.12+deb13-cloud-amd64", "7.2.12-1", "");
+	add(&b, "linux-binary-unsigned-7.3.4+deb13-cloud-amd64", "7.3.4-1", "");
+	add(&b, "linux-base-7.3.4+deb13-cloud-amd64", "7.3.4-1", "");
+	assert_int_equal(newest(state, &b, "xz", &p, &e), 0);
+	assert_string_equal(p.package, "linux-binary-unsigned-7.3.4+deb13-cloud-amd64");
+	assert_string_equal(p.config.url,
+			    "http://127.0.0.1/debian/pool/linux-base-7.3.4+deb13-cloud-amd64.deb");
 }
 
 static void stanzas_that_lack_something_or_lie_are_passed_over(void **state)
@@ -157,6 +172,7 @@ int main(void)
 		cmocka_unit_test(the_split_image_package_wins_with_its_base_for_the_config),
 		cmocka_unit_test(on_older_suites_linux_image_is_the_image),
 		cmocka_unit_test(a_suite_without_one_says_what_was_looked_for),
+		cmocka_unit_test(an_image_that_is_not_signed_yet_counts_by_its_version),
 		cmocka_unit_test(stanzas_that_lack_something_or_lie_are_passed_over),
 		cmocka_unit_test(a_list_that_is_cut_is_an_error),
 	};

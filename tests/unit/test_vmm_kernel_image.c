@@ -23,7 +23,7 @@ static void put(uint8_t *at, uint64_t v, size_t bytes)
 static void make_bzimage(uint8_t *image, size_t len)
 {
 	memset(image, 0, len);
-	memcpy(image + 0x202, "HdrS", 4);
+	put(image + 0x202, 0x53726448, 4); /* "HdrS" */
 	put(image + 0x206, 0x20f, 2);
 	put(image + 0x258, 16 << 20, 8);
 	put(image + 0x260, 60 << 20, 4);

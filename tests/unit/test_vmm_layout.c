@@ -205,19 +205,6 @@ static void memory_follows_cpus_what_was_asked_and_the_initrd(void **state)
 	assert_int_equal(vm_memory_bytes(&odd, 1002 * VM_MIB, 0), 1002 * VM_MIB);
 }
 
-static void linux_counts_memory_only_nodes_last(void **state)
-{
-	struct kt_topology t = shape("4n4l1c1t");
-
-	(void)state;
-	t.node[0].llcs = 0;
-	t.node[2].llcs = 0;
-	assert_int_equal(vm_guest_node(&t, 0), 2);
-	assert_int_equal(vm_guest_node(&t, 1), 0);
-	assert_int_equal(vm_guest_node(&t, 2), 3);
-	assert_int_equal(vm_guest_node(&t, 3), 1);
-}
-
 static void guest_memory_is_reached_by_address_and_never_past_its_end(void **state)
 {
 	struct kt_topology t = shape("2n2l1c1t");
@@ -261,7 +248,6 @@ int main(void)
 		cmocka_unit_test(
 			memory_that_cannot_hold_the_kernel_is_an_error_that_says_what_is_needed),
 		cmocka_unit_test(memory_follows_cpus_what_was_asked_and_the_initrd),
-		cmocka_unit_test(linux_counts_memory_only_nodes_last),
 		cmocka_unit_test(guest_memory_is_reached_by_address_and_never_past_its_end),
 	};
 

@@ -3,6 +3,7 @@
 #ifndef KTSTR_TESTS_UNIT_UNIT_H
 #define KTSTR_TESTS_UNIT_UNIT_H
 
+#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -50,6 +51,18 @@ static inline int unit_tmp_teardown(void **state)
 
 	free(*state);
 	return r;
+}
+
+/* Of a directory, without "." and "..". */
+static inline unsigned unit_nr_entries(const char *dir)
+{
+	kt_auto(dir) DIR *d = opendir(dir);
+	unsigned nr = 0;
+
+	assert_non_null(d);
+	while (readdir(d))
+		nr++;
+	return nr - 2;
 }
 
 /* The text of an error, in a buffer that the next call reuses. */

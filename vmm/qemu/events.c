@@ -244,7 +244,8 @@ static void add_last_line(const struct qemu *q, struct kt_buf *b)
 
 	if (n <= 0)
 		return;
-	for (char *line = strtok_r(text, "\r\n", &save); line; line = strtok_r(NULL, "\r\n", &save)) {
+	for (char *line = strtok_r(text, "\r\n", &save); line;
+	     line = strtok_r(NULL, "\r\n", &save)) {
 		last = line;
 		if (kt_starts_with(line, "qemu"))
 			named = line;
