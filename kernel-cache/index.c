@@ -10,6 +10,8 @@
 
 enum { NAME_DIGITS = 16, NAME_BYTES = 32 };
 #define RELEASE_BYTES_MAX (UINT64_C(16) << 20)
+/* Goes up when kc_packages_newest_cloud picks another package from the same file. */
+#define PICK_RULE "2"
 #define PACKAGES_BYTES_MAX (UINT64_C(256) << 20)
 
 /* One file in index/. */
@@ -30,7 +32,7 @@ static void kt_cleanup_answer(struct answer *a)
 
 /*
  * Everything that can change the answer, other than the mirror's contents and apt's own
- * configuration.
+ * configuration: our own rule too.
  */
 static void make_name(const char *suite, char name[static NAME_BYTES])
 {
@@ -40,6 +42,7 @@ static void make_name(const char *suite, char name[static NAME_BYTES])
 	struct kt_sha256 s;
 
 	kt_sha256_init(&s);
+	kt_sha256_add(&s, PICK_RULE, sizeof(PICK_RULE));
 	kt_sha256_add(&s, suite, strlen(suite) + 1);
 	kt_sha256_add(&s, keyring, strlen(keyring) + 1);
 	if (mirror)

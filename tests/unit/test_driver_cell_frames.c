@@ -121,11 +121,10 @@ static int teardown(void **state)
 static void life(struct cell *c, unsigned char phase, const char *text)
 {
 	char frame[256] = { (char)phase };
-	size_t len = strlen(text); /* the frame has no NUL */
+	int len = snprintf(frame + 1, sizeof(frame) - 1, "%s", text);
 
-	assert_true(len < sizeof(frame));
-	memcpy(frame + 1, text, len);
-	cell_take_frame(c, GST_F_LIFE, frame, 1 + len);
+	assert_in_range(len, 0, sizeof(frame) - 2);
+	cell_take_frame(c, GST_F_LIFE, frame, 1 + (size_t)len);
 }
 
 static void console(struct cell *c, const char *text)
