@@ -32,6 +32,14 @@ run_tests() {
 	assert_contains "$output" "ok 2 - b # SKIP no kvm"
 }
 
+@test "a skip as cmocka reports it is a skip, and its reason is shown" {
+	program one <<<'printf "1..2\nok 1 - a\n# skip: kvm: no /dev/kvm\nnot ok 2 # SKIP b\n"'
+	run_tests one
+	assert_eq 0 "$status"
+	assert_eq "1 passed, 0 failed, 1 skipped" "$last"
+	assert_contains "$output" "# skip: kvm: no /dev/kvm"
+}
+
 @test "a failure is shown in full and its log is kept" {
 	program bad <<<'printf "1..2\nok 1 - a\nnot ok 2 - b\n# expected 1\n"; exit 1'
 	run_tests bad
