@@ -243,7 +243,8 @@ check-layers check-headers:
 # --- lint and format ------------------------------------------------------------------------------------
 # M=base: only that module's.
 c-sources := $(filter $(if $(M),$(M:%=%/%),%).c,$(module-sources) $(guest-init-src) $(scx_ktstr-src)) \
-	$(wildcard tests/unit/test_$(if $(M),$(subst -,_,$(M))_)*.c tests/fuzz/fuzz_$(if $(M),$(subst -,_,$(M))_)*.c)
+	$(wildcard tests/unit/test_$(if $(M),$(subst -,_,$(M))_)*.c tests/fuzz/fuzz_$(if $(M),$(subst -,_,$(M))_)*.c) \
+	$(if $(M),,$(wildcard tests/faultd/*.c tests/data/*.c tests/vm/progs/*.c))
 formatted = $(wildcard $(addsuffix *.[ch],$(sort $(dir $(c-sources)))) bpf/*.c bpf/*.h include/ktstr/*.h)
 shell-sources = $(shell grep -lE '^\#!.*(bash|/sh)' scripts/* .ci/* 2>/dev/null) $(wildcard tests/*.bash)
 bats-sources = $(cli-tests) $(vm-tests) $(slow-tests)
@@ -251,7 +252,8 @@ bats-sources = $(cli-tests) $(vm-tests) $(slow-tests)
 # shells are quoted.
 bats-off := SC2164,SC2030,SC2031,SC2016,SC2154,SC2314,SC2315
 lint-pkg-flags = $(call pkg-cflags,$(sort $(foreach m,$(modules),$($(m)-pkgs))))
-lint-flags = $(c-lang) $(defines) $(includes) $(lint-pkg-flags)
+lint-flags = $(c-lang) $(defines) $(lint-defines) $(includes) $(lint-pkg-flags)
+$(O)/lint/tests/vm/progs/%: lint-defines = -DINNER='""'
 .PHONY: lint lint-shell format format-check
 # Tests are not for the analyzer: it does not know that cmocka's assertions do not return.
 lint: $(c-sources:%=$(O)/lint/%.tidy) $(c-sources:%=$(O)/lint/%.cppcheck) lint-shell \
@@ -268,7 +270,7 @@ $(O)/lint/%.analyzed: % $(O)/flags | $(bpf-skels)
 	$(call say,ANALYZE,$<)gcc $(lint-flags) -Werror -O2 -fanalyzer $(analyzer-off) -c $< -o $@
 $(O)/lint/%.cppcheck: % scripts/cppcheck-off $(O)/flags
 	@mkdir -p $(@D)
-	$(call say,CPPCHECK,$<)cppcheck --quiet --error-exitcode=1 --std=c11 --language=c \
+	$(call say,CPPCHK,$<)cppcheck --quiet --error-exitcode=1 --std=c11 --language=c \
 		--enable=warning,performance,portability --suppressions-list=scripts/cppcheck-off \
 		-I. -D__x86_64__ -D_GNU_SOURCE $< && touch $@
 lint-shell:

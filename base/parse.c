@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-static int digit_value(char c)
+int kt_hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
@@ -25,7 +25,7 @@ static int parse_digits(const char **s, unsigned radix, uint64_t *ret)
 	uint64_t v = 0;
 	int d;
 
-	for (; (d = digit_value(*p)) >= 0 && (unsigned)d < radix; p++) {
+	for (; (d = kt_hex_digit(*p)) >= 0 && (unsigned)d < radix; p++) {
 		if (__builtin_mul_overflow(v, (uint64_t)radix, &v) ||
 		    __builtin_add_overflow(v, (uint64_t)d, &v))
 			overflow = true;

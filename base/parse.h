@@ -9,6 +9,9 @@
 
 #include "base/str.h"
 
+/* 0 to 15; -1: no hexadecimal digit, of either case. */
+int kt_hex_digit(char c);
+
 /* Whole string, decimal or 0x hex, no sign for u64, no spaces. Output written only on success. */
 int kt_parse_u64(const char *s, uint64_t *ret);
 int kt_parse_i64(const char *s, int64_t *ret);

@@ -75,8 +75,10 @@ static char **build_env(const char *const *env_set)
 		if (!is_overridden(environ[i], env_set))
 			env[n++] = environ[i];
 	}
-	for (size_t i = 0; i < extra; i++)
-		env[n++] = (char *)(uintptr_t)env_set[i]; /* exec's prototype predates const */
+	for (size_t i = 0; i < extra; i++) {
+		if (strchr(env_set[i], '='))
+			env[n++] = (char *)(uintptr_t)env_set[i]; /* exec's prototype predates const */
+	}
 	return env;
 }
 

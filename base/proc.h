@@ -18,7 +18,7 @@ struct kt_proc_fd {
 
 struct kt_proc_opts {
 	const char *const *argv; /* argv[0] is looked up in PATH unless it has a slash */
-	/* "NAME=value" on top of our environment; NULL-terminated; may be NULL. */
+	/* "NAME=value" on top of our environment, "NAME" alone takes it out; NULL-terminated; may be NULL. */
 	const char *const *env_set;
 	const char *cwd; /* NULL: ours */
 	const struct kt_proc_fd *fds; /* descriptors beyond 0-2 */

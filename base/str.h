@@ -82,6 +82,8 @@ static inline bool kt_streq(const char *a, const char *b)
 {
 	return __builtin_strcmp(a, b) == 0;
 }
+/* For qsort and bsearch over an array of strings, in byte order. */
+int kt_compare_strings(const void *a, const void *b);
 
 /**
  * The candidate nearest to @word by Damerau-Levenshtein distance, or NULL when none is near enough to be

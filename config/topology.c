@@ -109,10 +109,11 @@ static int check_nodes(const struct kt_topology *t, struct kt_err *e)
 	/* Linux numbers the nodes with CPUs first, whatever the firmware's tables say. */
 	for (unsigned i = 0; i < t->nr_nodes; i++) {
 		if (t->node[i].llcs && i && !t->node[i - 1].llcs)
-			return BAD(e,
-				   "node %u has no llcs, but node %u has: put memory-only nodes last, as Linux "
-				   "numbers them",
-				   i - 1, i);
+			return BAD(
+				e,
+				"node %u has no llcs, but node %u has: put memory-only nodes last, as Linux "
+				"numbers them",
+				i - 1, i);
 		llcs += t->node[i].llcs;
 	}
 	if (llcs != t->nr_llcs)

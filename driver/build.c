@@ -15,6 +15,7 @@ enum {
 	TAIL_BYTES = 4096,
 	TAIL_LINES = 12,
 	READ_BYTES = 16 << 10,
+	READS_A_TURN = 16,
 	REDRAW_MS = 200,
 	ERROR_TAIL_BYTES = 600
 };
@@ -33,9 +34,19 @@ struct build {
 
 static int make_env(const struct drv_build_opts *o, struct kt_strv *ret)
 {
+	/*
+	 * What a make that runs us says to makes of its own: its jobserver is closed to the
+	 * command, and the variables of its command line (O=, SAN=) are not meant for it.
+	 */
+	static const char *const of_outer_make[] = { "MAKEFLAGS", "MFLAGS", "MAKELEVEL",
+						     "MAKEOVERRIDES" };
 	const struct kc_entry *k = o->kernel;
 	const char *vmlinux = k->vmlinux ? k->vmlinux : "";
 
+	for (size_t i = 0; i < sizeof(of_outer_make) / sizeof(of_outer_make[0]); i++) {
+		if (kt_strv_add(ret, of_outer_make[i]) < 0)
+			return -ENOMEM;
+	}
 	/* vmlinux carries the kernel's BTF: both names are the same file. */
 	if (kt_strv_addf(ret, "KTSTR_VMLINUX=%s", vmlinux) < 0 ||
 	    kt_strv_addf(ret, "KTSTR_BTF=%s", vmlinux) < 0 ||
@@ -77,12 +88,16 @@ static bool shows_output(const struct build *b)
 	return b->run->no_capture || b->run->ctx->globals.verbose;
 }
 
+/* Bounded, so that a command that never stops talking can be interrupted. */
 static void drain(struct build *b)
 {
 	static char block[READ_BYTES];
 	ssize_t n;
 
-	while ((n = read(b->out_fd, block, sizeof(block))) > 0) {
+	for (int i = 0; i < READS_A_TURN && b->out_fd >= 0; i++) {
+		n = read(b->out_fd, block, sizeof(block));
+		if (n <= 0)
+			return;
 		kt_buf_add(&b->tail, block, (size_t)n);
 		if (shows_output(b)) {
 			kt_auto(buf) struct kt_buf shown = { 0 };
@@ -131,11 +146,13 @@ static int follow(struct build *b, struct kt_proc_end *ret, struct kt_err *e)
 			b->interrupted = true;
 		}
 		/*
-		 * All writers are gone but the process is not: nothing more to read, and poll would
-		 * not sleep.
+		 * All writers are gone but the process is not ("make >log"): nothing more to read,
+		 * and poll would not sleep.
 		 */
-		if ((p[1].revents & POLLHUP) && !(p[1].revents & POLLIN))
-			return kt_proc_wait(&b->proc, b->interrupted ? 5000 : -1, ret, e);
+		if ((p[1].revents & POLLHUP) && !(p[1].revents & POLLIN)) {
+			kt_cleanup_fd(&b->out_fd);
+			b->out_fd = -1;
+		}
 		if (p[0].revents) {
 			drain(b);
 			return kt_proc_wait(&b->proc, -1, ret, e);
@@ -175,7 +192,9 @@ static int fail_build(const struct build *b, const struct kt_proc_end *end, stru
 	kt_auto(buf) struct kt_buf tail = { 0 };
 
 	kt_proc_end_format(&how, end);
-	add_tail(&tail, &b->tail);
+	/* Whoever just saw all of it needs no second look; an event on stdout is read without it. */
+	if (!shows_output(b) || b->run->json)
+		add_tail(&tail, &b->tail);
 	return kt_fail(e, KT_E_BUILD, EINVAL,
 		       "the build command of scheduler '%s' for kernel %s %s: %s%s",
 		       b->o->scheduler->name, b->o->kernel->release, kt_buf_str(&how),

@@ -106,6 +106,28 @@ void drv_help_text(struct kt_buf *b, const struct drv_command *c)
 	add_options(b, "Options of every command", drv_global_options, drv_nr_global_options);
 }
 
+bool drv_help_group(struct kt_buf *b, const char *first)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < drv_nr_commands; i++) {
+		const struct drv_command *c = drv_commands[i];
+
+		if (!kt_starts_with(c->name, first) || c->name[strlen(first)] != ' ')
+			continue;
+		if (!any)
+			kt_buf_addf(b, "Usage: ktstr-make %s COMMAND [ARGUMENTS]\n\nCommands:\n",
+				    first);
+		any = true;
+		kt_buf_adds(b, "  ");
+		drv_add_padded(b, c->name, 16);
+		kt_buf_addf(b, "%s\n", c->summary);
+	}
+	if (any)
+		kt_buf_addf(b, "\n'ktstr-make %s COMMAND --help' tells more of a command.\n", first);
+	return any;
+}
+
 /* ---- the command ---- */
 
 static const char *const pages[] = { "none", "commands", "config", "exit-codes", NULL };
@@ -130,6 +152,8 @@ static int help_run(struct drv_ctx *ctx, struct kt_err *e)
 
 	switch ((enum page)o->markdown) {
 	case PAGE_NONE:
+		if (ctx->nr_operands == 1 && drv_help_group(&b, ctx->operands[0]))
+			break;
 		if (ctx->nr_operands) {
 			r = drv_command_find(ctx->operands, ctx->nr_operands, &c, &used, e);
 			if (r < 0)

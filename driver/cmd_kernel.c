@@ -73,16 +73,31 @@ static const char *source_of(const struct cfg_project *p, const char *name)
 	return name;
 }
 
+/* A word of the command line that is neither a kernel's name nor a source. */
+static int fail_name(const struct cfg_project *p, const char *name, int r, struct kt_err *e)
+{
+	const char *nearest = p ? drv_nearest_kernel(p, name) : NULL;
+
+	if (nearest) {
+		if (e)
+			*e = (struct kt_err){ 0 };
+		return kt_fail(e, KT_E_USAGE, EINVAL,
+			       "'%s' is neither a kernel of %s nor a source: did you mean '%s'?",
+			       name, p->file, nearest);
+	}
+	if (e)
+		e->kind = KT_E_USAGE; /* it came from the command line */
+	return r;
+}
+
 static int fetch_named(struct drv_ctx *ctx, const struct cfg_project *p, struct kt_err *e)
 {
 	int r = 0;
 
 	for (size_t i = 0; i < ctx->nr_operands; i++) {
 		r = kc_spec_check(source_of(p, ctx->operands[i]), e);
-		if (r < 0 && e)
-			e->kind = KT_E_USAGE; /* it came from the command line */
 		if (r < 0)
-			return r;
+			return fail_name(p, ctx->operands[i], r, e);
 	}
 	for (size_t i = 0; r == 0 && i < ctx->nr_operands; i++)
 		r = fetch_one(ctx, ctx->operands[i], source_of(p, ctx->operands[i]), p, e);

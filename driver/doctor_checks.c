@@ -52,12 +52,17 @@ static void check_qemu(const struct drv_doctor *d, struct drv_check_result *ret)
 
 static void check_kvm(const struct drv_doctor *d, struct drv_check_result *ret)
 {
+	/* Nobody asked for it here: only the reason is news. */
+	static const char asked[] = "KVM was asked for and cannot be used: ";
+	char text[KT_ERR_TEXT_BYTES];
+
 	if (d->kvm_err.kind == KT_E_NONE) {
 		kt_buf_adds(&ret->text, d->kvm.why[0] ? d->kvm.why : "can run a stock kernel");
 		return;
 	}
 	ret->health = DRV_WARN;
-	add_err(&ret->text, &d->kvm_err);
+	kt_err_text(&d->kvm_err, text, sizeof(text));
+	kt_buf_adds(&ret->text, kt_starts_with(text, asked) ? text + sizeof(asked) - 1 : text);
 	kt_buf_adds(&ret->hint,
 		    d->tcg_err.kind == KT_E_NONE
 			    ? "nothing to do: machines are emulated, which is slower"
@@ -74,6 +79,12 @@ static void check_auto(const struct drv_doctor *d, struct drv_check_result *ret)
 	ret->health = DRV_BROKEN;
 	add_err(&ret->text, &d->auto_err);
 	kt_buf_adds(&ret->hint, "one of kvm and qemu must work");
+}
+
+/* "1 test", "2 tests" */
+static void add_count(struct kt_buf *b, size_t nr, const char *what)
+{
+	kt_buf_addf(b, "%zu %s%s", nr, what, nr == 1 ? "" : "s");
 }
 
 static bool in_path(const char *name, struct kt_buf *found)
@@ -182,7 +193,8 @@ static void check_host(const struct drv_doctor *d, struct drv_check_result *ret)
 
 	(void)d;
 	drv_host_read(&h);
-	kt_buf_addf(&ret->text, "%u CPUs, ", h.nr_cpus);
+	add_count(&ret->text, h.nr_cpus, "CPU");
+	kt_buf_adds(&ret->text, ", ");
 	kt_format_size(&ret->text, h.available_bytes);
 	kt_buf_adds(&ret->text, " of ");
 	kt_format_size(&ret->text, h.memory_bytes);
@@ -212,8 +224,12 @@ static void check_project(const struct drv_doctor *d, struct drv_check_result *r
 		kt_buf_adds(&ret->hint, "correct the file");
 		return;
 	}
-	kt_buf_addf(&ret->text, "%s: %zu tests, %zu schedulers, %zu kernels", p->file, p->nr_tests,
-		    p->nr_schedulers, p->nr_kernels);
+	kt_buf_addf(&ret->text, "%s: ", p->file);
+	add_count(&ret->text, p->nr_tests, "test");
+	kt_buf_adds(&ret->text, ", ");
+	add_count(&ret->text, p->nr_schedulers, "scheduler");
+	kt_buf_adds(&ret->text, ", ");
+	add_count(&ret->text, p->nr_kernels, "kernel");
 }
 
 const struct drv_check drv_checks[] = {

@@ -167,6 +167,8 @@ int drv_command_find(const char *const *words, size_t nr, const struct drv_comma
 
 /* --help; @c NULL: of the program. */
 void drv_help_text(struct kt_buf *b, const struct drv_command *c);
+/* The commands that begin with the word @first ("kernel"); false when there are none. */
+bool drv_help_group(struct kt_buf *b, const char *first);
 /* docs/commands.md, docs/config.md, docs/exit-codes.md. */
 void drv_markdown_commands(struct kt_buf *b);
 void drv_markdown_config(struct kt_buf *b);

@@ -9,6 +9,8 @@
 
 #include "driver/driver.h"
 
+static const int signals[] = { SIGINT, SIGTERM, SIGHUP }; /* that ask us to stop */
+
 /* Set before the handler is, and never again. */
 static const char *early_text;
 
@@ -20,27 +22,35 @@ static void exit_now(int sig)
 	_exit(DRV_EXIT_INTERRUPTED);
 }
 
+/* By nohup, or by a shell that runs us in the background: that stays so. */
+static bool is_ignored(int sig)
+{
+	struct sigaction a;
+
+	return sigaction(sig, NULL, &a) == 0 && a.sa_handler == SIG_IGN;
+}
+
 void drv_interrupt_exits(const struct drv_term *t)
 {
-	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
 	struct sigaction a = { .sa_handler = exit_now };
 
 	early_text = t->live ? "\r\033[Kktstr-make: error: interrupted\n"
 			     : "ktstr-make: error: interrupted\n";
 	sigemptyset(&a.sa_mask);
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
-		/* What nohup, or a shell that runs us in the background, ignores stays so. */
-		if (signal(signals[i], SIG_IGN) != SIG_IGN)
+		if (!is_ignored(signals[i]))
 			(void)sigaction(signals[i], &a, NULL);
 	}
 }
 
+/* A signal that is blocked reaches the descriptor even when it is ignored. */
 static void stop_signals(sigset_t *set)
 {
 	sigemptyset(set);
-	sigaddset(set, SIGINT);
-	sigaddset(set, SIGTERM);
-	sigaddset(set, SIGHUP);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		if (!is_ignored(signals[i]))
+			sigaddset(set, signals[i]);
+	}
 	sigaddset(set, SIGWINCH);
 }
 

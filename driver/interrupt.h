@@ -15,7 +15,10 @@
  */
 void drv_interrupt_exits(const struct drv_term *t);
 
-/* SIGINT, SIGTERM, SIGHUP and SIGWINCH are blocked and arrive on fd. */
+/*
+ * SIGINT, SIGTERM, SIGHUP and SIGWINCH are blocked and arrive on fd; of the first three only those
+ * that were not ignored when we were started.
+ */
 struct drv_signals {
 	int fd; /* -1: not begun */
 	sigset_t before;

@@ -135,6 +135,20 @@ static int run_command(struct drv_ctx *ctx, const struct drv_command *c, int arg
 	return c->run(ctx, e);
 }
 
+/* "kernel --help", "--help kernel": help of a word that is no command alone. */
+static bool print_group_help(const struct drv_ctx *ctx, const char *const *operands, size_t nr)
+{
+	bool asked = nr == 1 ? ctx->globals.help
+			     : nr == 2 && (kt_streq(operands[1], "--help") ||
+					   kt_streq(operands[1], "-h"));
+	kt_auto(buf) struct kt_buf b = { 0 };
+
+	if (!asked || !drv_help_group(&b, operands[0]))
+		return false;
+	fputs(kt_buf_str(&b), stdout);
+	return true;
+}
+
 static int run(struct drv_ctx *ctx, const char **operands, struct kt_err *e)
 {
 	const struct drv_option_set globals = { drv_global_options, drv_nr_global_options,
@@ -157,6 +171,8 @@ static int run(struct drv_ctx *ctx, const char **operands, struct kt_err *e)
 		return print_help(NULL);
 	if (nr == 0)
 		return kt_fail(e, KT_E_USAGE, EINVAL, "no command given: see 'ktstr-make --help'");
+	if (print_group_help(ctx, operands, nr))
+		return 0;
 	r = drv_command_find(operands, nr, &c, &used, e);
 	if (r < 0)
 		return r;
@@ -169,10 +185,13 @@ int main(int argc, char **argv)
 	struct drv_ctx ctx = { .argc = argc, .argv = argv };
 	kt_auto(mem) const char **operands = NULL;
 	struct kt_err e = { 0 };
+	bool flushed;
 	int r;
 
 	/* A reader that went away is an error of the write, not a reason to leave cells behind. */
 	signal(SIGPIPE, SIG_IGN);
+	/* Some launchers leave it ignored, and then nobody can learn how a child has ended. */
+	signal(SIGCHLD, SIG_DFL);
 	drv_term_init(&ctx.term, DRV_COLOR_AUTO);
 	operands = calloc((size_t)argc + 1, sizeof(*operands));
 	if (!operands || argc < 1)
@@ -182,10 +201,13 @@ int main(int argc, char **argv)
 	if (r < 0)
 		ctx.exit = tell(&ctx, &e);
 	drv_term_clear(&ctx.term);
-	if (fflush(stdout) != 0 && r == 0 && ctx.exit == DRV_EXIT_PASSED) {
+	/* Results are flushed line by line: a write that failed then left its mark, but no errno. */
+	flushed = fflush(stdout) == 0;
+	if ((!flushed || ferror(stdout)) && r == 0) {
 		fprintf(stderr, "ktstr-make: error: write to standard output: %s\n",
-			strerror(errno));
-		ctx.exit = DRV_EXIT_HOST;
+			flushed ? "some of it could not be written" : strerror(errno));
+		if (ctx.exit == DRV_EXIT_PASSED)
+			ctx.exit = DRV_EXIT_HOST;
 	}
 	return (int)ctx.exit;
 }

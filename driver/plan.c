@@ -69,19 +69,23 @@ static void list_kernels(const struct cfg_project *p, struct kt_buf *b)
 		kt_buf_addf(b, "%s'%s'", i ? ", " : "", p->kernels[i].name);
 }
 
+const char *drv_nearest_kernel(const struct cfg_project *p, const char *name)
+{
+	kt_auto(mem) const char **names = calloc(p->nr_kernels + 1, sizeof(*names));
+
+	if (!names)
+		return NULL;
+	for (size_t i = 0; i < p->nr_kernels; i++)
+		names[i] = p->kernels[i].name;
+	return kt_nearest(name, names, p->nr_kernels);
+}
+
 static int fail_kernel_name(const struct cfg_project *p, const char *name,
 			    const struct kt_err *spec_error, struct kt_err *e)
 {
 	char why[KT_ERR_TEXT_BYTES];
-	const char **names = calloc(p->nr_kernels + 1, sizeof(*names));
-	const char *nearest = NULL;
+	const char *nearest = drv_nearest_kernel(p, name);
 
-	if (names) {
-		for (size_t i = 0; i < p->nr_kernels; i++)
-			names[i] = p->kernels[i].name;
-		nearest = kt_nearest(name, names, p->nr_kernels);
-		free(names);
-	}
 	if (nearest)
 		return kt_fail(e, KT_E_USAGE, EINVAL,
 			       "--kernel '%s' is neither a kernel of %s nor a source: did you "
@@ -205,7 +209,7 @@ static int fail_nothing(const struct cfg_project *p, const struct drv_select *s,
 	add_filters(&filters, s);
 	if (nr_names && s->ignored == DRV_IGNORED_ONLY)
 		return kt_fail(e, KT_E_USAGE, ENOENT,
-			       "no test has 'ignore = true' (%zu without it match)", nr_names);
+			       "no matching test has 'ignore = true', which --ignored asks for");
 	if (nr_names)
 		return kt_fail(e, KT_E_USAGE, ENOENT,
 			       "every matching test is ignored (%zu): add --include-ignored",

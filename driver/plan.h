@@ -88,9 +88,9 @@ int drv_resolve_test(const struct cfg_project *p, const struct cfg_test *t, stru
 		     struct kt_err *e);
 /* "spin_wait"; "mixed" when cgroups differ; "none" without any. Static. */
 const char *drv_work_type(const struct cfg_test *t);
+/* The kernel of @p whose name is most like @name; NULL when none is. Valid as long as @p. */
+const char *drv_nearest_kernel(const struct cfg_project *p, const char *name);
 const char *drv_scheduler_name(const struct cfg_project *p, const struct cfg_test *t);
-/* How many workers @pct of @cpus CPUs are, in whole groups, at least one group. */
-unsigned drv_workers_of_percent(double pct, unsigned cpus, unsigned group);
 
 /**
  * The host-side limit of a cell from its spawn, scaled. Only a backstop against what nobody

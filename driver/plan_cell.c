@@ -10,14 +10,6 @@
 
 #define SECOND UINT64_C(1000000000)
 
-unsigned drv_workers_of_percent(double pct, unsigned cpus, unsigned group)
-{
-	double groups = (double)cpus * pct / 100.0 / group;
-	unsigned nr = (unsigned)(groups + 0.5);
-
-	return (nr ? nr : 1) * group;
-}
-
 const char *drv_work_type(const struct cfg_test *t)
 {
 	if (!t->nr_cgroups)
@@ -46,10 +38,7 @@ static int resolve_cgroup(const struct cfg_test *t, const struct cfg_cgroup *fro
 		to->has_cpuset = true;
 		to->cpuset = cpus;
 	}
-	to->nr_workers = from->workers;
-	if (!from->workers)
-		to->nr_workers =
-			drv_workers_of_percent(from->workers_pct, kt_cpuset_count(&cpus), group);
+	to->nr_workers = cfg_cgroup_workers(from, &t->topology);
 	if (to->nr_workers % group)
 		return kt_fail(e, KT_E_CONFIG, EINVAL,
 			       "%u workers of '%s', which come in multiples of %u", to->nr_workers,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What must exist before the first cell: built schedulers, initramfs bases, sizes, deadlines. */
+#include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -35,6 +37,17 @@ static int make_build_dir(struct drv_run *r, const struct cfg_scheduler *s,
 	return 0;
 }
 
+/* The guest has nothing but the scheduler and its libraries: no shell, no interpreter. */
+static bool is_elf(const char *path)
+{
+	kt_auto(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char magic[SELFMAG];
+
+	/* A file that cannot be read is told when it is packed. */
+	return fd < 0 || (read(fd, magic, sizeof(magic)) == (ssize_t)sizeof(magic) &&
+			  memcmp(magic, ELFMAG, sizeof(magic)) == 0);
+}
+
 /* Say what is wrong with the file before anybody wonders about it inside a machine. */
 static int check_binary(const struct cfg_project *p, const struct cfg_scheduler *s,
 			const char *path, struct kt_err *e)
@@ -61,6 +74,11 @@ static int check_binary(const struct cfg_project *p, const struct cfg_scheduler 
 		return kt_fail(e, KT_E_BUILD, ENOEXEC,
 			       "%s:%d:%d: the binary of scheduler '%s' is empty: '%s'", p->file,
 			       s->at.line, s->at.column, s->name, path);
+	if (!is_elf(path))
+		return kt_fail(
+			e, KT_E_BUILD, ENOEXEC,
+			"%s:%d:%d: the binary of scheduler '%s' is not an ELF program: '%s' (a script has no interpreter in the guest)",
+			p->file, s->at.line, s->at.column, s->name, path);
 	return 0;
 }
 

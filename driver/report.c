@@ -9,6 +9,7 @@
 #include "driver/run.h"
 
 #define REDRAW_NS UINT64_C(100000000)
+enum { LINE_BYTES_MAX = 16 << 10 }; /* of --no-capture: what is longer is shown in parts */
 enum { VERDICT_COLUMNS = 12, SHOWN_RUNNING = 32, TOPOLOGY_COLUMNS = 9, SCHEDULER_COLUMNS = 10 };
 
 static const struct {
@@ -101,7 +102,9 @@ void drv_report_begin(struct drv_run *r, unsigned jobs)
 		    p->nr_cells == 1 ? "" : "s");
 	for (size_t i = 0; i < p->nr_kernels; i++)
 		kt_buf_addf(&b, "%s%s", i ? ", " : "", p->kernels[i].entry->release);
-	kt_buf_addf(&b, ", %u at a time\n", jobs);
+	if (p->nr_cells > 1)
+		kt_buf_addf(&b, ", %u at a time", jobs < p->nr_cells ? jobs : (unsigned)p->nr_cells);
+	kt_buf_addc(&b, '\n');
 	print(r, &b);
 }
 
@@ -158,6 +161,10 @@ void drv_report_output(struct drv_run *r, struct drv_cell *c, enum cell_stream s
 		print_line(r, c, stream, line->data + at, (size_t)(newline - line->data) - at);
 		at = (size_t)(newline - line->data) + 1;
 	}
+	if (line->len - at > LINE_BYTES_MAX) {
+		print_line(r, c, stream, line->data + at, line->len - at);
+		at = line->len;
+	}
 	if (at) {
 		memmove(line->data, line->data + at, line->len - at);
 		line->len -= at;
@@ -181,6 +188,16 @@ static bool is_news(const struct drv_run *r, const struct drv_cell *c)
 	       (c->verdict != SCN_PASS && c->verdict != SCN_SKIP);
 }
 
+/* Where to read on; a cell that was refused has nothing there. */
+static void add_logs(struct kt_buf *b, const struct drv_cell *c)
+{
+	if (c->interrupted || c->verdict == SCN_PASS || access(c->spec.log_dir, F_OK) < 0)
+		return;
+	kt_buf_adds(b, "\n    logs: ");
+	add_path(b, c->spec.log_dir);
+	kt_buf_addc(b, '\n');
+}
+
 void drv_report_finished(struct drv_run *r, const struct drv_cell *c, const char *text)
 {
 	kt_auto(buf) struct kt_buf b = { 0 };
@@ -193,17 +210,21 @@ void drv_report_finished(struct drv_run *r, const struct drv_cell *c, const char
 	add_result(&b, r, c);
 	if (!c->interrupted)
 		add_indented(&b, text);
+	add_logs(&b, c);
 	print(r, &b);
 }
 
 void drv_add_totals(struct kt_buf *b, const struct drv_totals *t)
 {
-	kt_buf_addf(b, "%u passed, %u failed, %u inconclusive, %u skipped, %u errors",
+	kt_buf_addf(b, "%u passed, %u failed, %u inconclusive, %u skipped, %u error%s",
 		    t->nr[SCN_PASS], t->nr[SCN_FAIL], t->nr[SCN_INCONCLUSIVE], t->nr[SCN_SKIP],
-		    t->nr[SCN_ERROR]);
+		    t->nr[SCN_ERROR], t->nr[SCN_ERROR] == 1 ? "" : "s");
 }
 
-/* Everything that did not pass, worst first, so that the screen's end has it all. */
+/*
+ * Everything that did not pass, the worst last, so that the screen's end has it all. What was
+ * interrupted has just been told.
+ */
 static void add_not_passed(struct kt_buf *b, const struct drv_run *r)
 {
 	static const enum scn_verdict order[] = { SCN_SKIP, SCN_INCONCLUSIVE, SCN_ERROR, SCN_FAIL };
@@ -221,10 +242,6 @@ static void add_not_passed(struct kt_buf *b, const struct drv_run *r)
 			if (c->cause)
 				add_indented(b, c->cause);
 		}
-	}
-	for (size_t i = 0; i < p->nr_cells; i++) {
-		if (p->cells[i].state == DRV_ENDED && p->cells[i].interrupted)
-			add_result(b, r, &p->cells[i]);
 	}
 }
 

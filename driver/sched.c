@@ -35,8 +35,12 @@ struct loop {
 unsigned drv_cell_weight(const struct drv_run *r, const struct drv_cell *c,
 			 const struct drv_limits *l)
 {
-	/* One thread runs all vCPUs of an emulated guest; under KVM each vCPU is a thread. */
-	if (r->accel.accel == VM_ACCEL_TCG)
+	/*
+	 * One thread runs all vCPUs of an emulated guest, except by the real clock where each can
+	 * have a host CPU; under KVM each vCPU is a thread.
+	 */
+	if (r->accel.accel == VM_ACCEL_TCG &&
+	    (!c->spec.project->tcg_clock_real || c->spec.nr_cpus > l->cpus))
 		return 1;
 	return c->spec.nr_cpus < l->cpus ? c->spec.nr_cpus : l->cpus;
 }

@@ -20,6 +20,7 @@
 #define SECOND UINT64_C(1000000000)
 enum {
 	READ_BYTES = 64 << 10,
+	READS_A_TURN = 16, /* then signals and other cells have theirs, however much one has to say */
 	CAUSE_COLUMNS = 160,
 	CELL_MSG_FD = 3,
 	/*
@@ -211,7 +212,7 @@ void drv_cell_read(struct drv_run *r, struct drv_cell *c)
 {
 	static char block[READ_BYTES];
 
-	while (c->msg_fd >= 0) {
+	for (unsigned i = 0; i < READS_A_TURN && c->msg_fd >= 0; i++) {
 		ssize_t n = read(c->msg_fd, block, sizeof(block));
 
 		if (n < 0 && errno == EINTR)
@@ -304,13 +305,11 @@ static void settle(struct drv_cell *c, const struct kt_proc_end *end, struct kt_
 			"be given more by 'time-scale', the test by 'timeout'",
 			(double)c->spec.host_deadline_ns / 1e9, drv_phase_name(c->phase));
 		write_error(c, "timeout", kt_buf_str(text));
-		kt_buf_addf(text, "\nlogs: %s", c->spec.log_dir);
 	} else if (!c->has_done) {
 		kt_buf_adds(text, "the cell's process ");
 		kt_proc_end_format(text, end);
 		kt_buf_addf(text, " in phase '%s', without a result", drv_phase_name(c->phase));
 		write_error(c, "cell-died", kt_buf_str(text));
-		kt_buf_addf(text, "\nlogs: %s", c->spec.log_dir);
 	} else {
 		c->verdict = (enum scn_verdict)c->done.verdict;
 		kt_buf_add(text, c->in.data + sizeof(c->done), c->in.len - sizeof(c->done));

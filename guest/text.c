@@ -31,15 +31,6 @@ int gst_find_window(char *cmdline, uint64_t *ret_gpa, uint64_t *ret_len)
 	return -ENOENT;
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return -1;
-}
-
 /* The kernel writes control bytes, non-ASCII and backslashes as \xHH. In place. */
 static void unescape(char *s)
 {
@@ -48,8 +39,8 @@ static void unescape(char *s)
 	while (*s) {
 		int high, low;
 
-		if (s[0] == '\\' && s[1] == 'x' && (high = hex_digit(s[2])) >= 0 &&
-		    (low = hex_digit(s[3])) >= 0 && (high || low)) {
+		if (s[0] == '\\' && s[1] == 'x' && (high = kt_hex_digit(s[2])) >= 0 &&
+		    (low = kt_hex_digit(s[3])) >= 0 && (high || low)) {
 			*to++ = (char)(high << 4 | low);
 			s += 4;
 		} else {

@@ -177,10 +177,11 @@ static int complete_vmlinux(const char *image, const char *vmlinux, const struct
 	if (!m->facts.has_sched_ext)
 		return kc_add_note(m, "the kernel has no sched_ext", e);
 	if (m->facts.nr_lost_kfuncs) {
-		(void)kt_snprintf(text, sizeof(text),
-				  "the kernel's BTF is incomplete: %u scx_bpf_* functions cannot be called, "
-				  "so most schedulers do not load",
-				  m->facts.nr_lost_kfuncs); /* fits */
+		(void)kt_snprintf(
+			text, sizeof(text),
+			"the kernel's BTF is incomplete: %u scx_bpf_* functions cannot be called, "
+			"so most schedulers do not load",
+			m->facts.nr_lost_kfuncs); /* fits */
 		return kc_add_note(m, text, e);
 	}
 	return 0;

@@ -74,7 +74,8 @@ wait_until() {
 	done
 }
 
-is_gone() { ! kill -0 "$1" 2>/dev/null; }
+# is_gone PID: it runs no more. What init has yet to reap is gone, too.
+is_gone() { [[ $(ps -o stat= -p "$1") == @(|Z*) ]]; }
 
 # find_cell PID: sets cell and qemu to the first cell of that ktstr-make and its emulator, once both are there.
 find_cell() {

@@ -322,5 +322,4 @@ void cell_failure_text(const struct cell_spec *c, const struct cell_outcome *o, 
 	if (o->result.frames_lost)
 		kt_buf_addf(ret, "\nthe guest dropped %llu pieces of log for lack of room\n",
 			    (unsigned long long)o->result.frames_lost);
-	kt_buf_addf(ret, "\nlogs: %s\n", c->log_dir);
 }

@@ -83,11 +83,6 @@ static void key_file(struct kt_json *j, const char *key, const char *path)
 	kt_json_str(j, key, kt_file_read_small(path, text, sizeof(text)) < 0 ? NULL : text);
 }
 
-static int compare_strings(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 /*
  * Names in @dir that begin with @prefix, in order; with @numbered only those that go on with a
  * digit.
@@ -104,7 +99,7 @@ static void list_names(const char *dir, const char *prefix, bool numbered, struc
 			return;
 	}
 	if (ret->nr)
-		qsort(ret->v, ret->nr, sizeof(*ret->v), compare_strings);
+		qsort(ret->v, ret->nr, sizeof(*ret->v), kt_compare_strings);
 }
 
 static void tunables(struct kt_json *j)

@@ -6,11 +6,6 @@
 #include "base/hash.h"
 #include "driver/cell/cell.h"
 
-static int compare_strings(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 static void hash_text(struct kt_siphash *h, const char *prefix, const char *s)
 {
 	kt_siphash_add(h, prefix, strlen(prefix));
@@ -27,7 +22,7 @@ static void hash_sorted(struct kt_siphash *h, const char *prefix, const struct k
 	for (size_t i = 0; sorted && i < v->nr; i++)
 		sorted[i] = v->v[i];
 	if (sorted)
-		qsort(sorted, v->nr, sizeof(*sorted), compare_strings);
+		qsort(sorted, v->nr, sizeof(*sorted), kt_compare_strings);
 	for (size_t i = 0; i < v->nr; i++)
 		hash_text(h, prefix, sorted ? sorted[i] : v->v[i]);
 	free(sorted);

@@ -47,6 +47,20 @@ refused() {
 	assert_eq "$(ktstr_make help kernel list)" "$(ktstr_make kernel list -h)"
 }
 
+@test "help of a word that several commands begin with lists them" {
+	run --separate-stderr ktstr_make help kernel
+	assert_eq 0 "$status"
+	assert_eq "Usage: ktstr-make kernel COMMAND [ARGUMENTS]" "${lines[0]}"
+	assert_contains "$output" "
+  kernel fetch    get kernels into the cache
+  kernel list     list the kernels in the cache, last used first
+"
+	assert_eq "$output" "$(ktstr_make kernel --help)"
+	assert_eq "$output" "$(ktstr_make kernel -h)"
+	assert_eq "$output" "$(ktstr_make --help kernel)"
+	refused "unknown command 'frobnicate': see 'ktstr-make --help'" frobnicate --help
+}
+
 @test "a command is needed" {
 	refused "no command given: see 'ktstr-make --help'"
 }

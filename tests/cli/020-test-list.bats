@@ -78,7 +78,7 @@ smt  1n2l2c2t  eevdf  default" "$output"
 	assert_eq "two_cgroups smt red" "$(ktstr_make test --list --include-ignored | cut -d' ' -f1 | xargs)"
 	assert_eq "red" "$(ktstr_make test --list --ignored | cut -d' ' -f1)"
 	refused "every matching test is ignored (1): add --include-ignored" test --list red
-	refused "no test has 'ignore = true' (1 without it match)" test --list --ignored smt
+	refused "no matching test has 'ignore = true', which --ignored asks for" test --list --ignored smt
 }
 
 @test "--json is one document with the same cells" {

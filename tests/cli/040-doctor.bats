@@ -22,6 +22,14 @@ setup() {
 		"$(grep -E '^(ok|warn|fail) ' <<<"$output" | awk '{ print $2 }' | xargs)"
 }
 
+@test "why there is no KVM is told without blaming anybody for asking" {
+	run --separate-stderr ktstr_make doctor
+	local line
+	line=$(grep -E '^(ok|warn)  +kvm  ' <<<"$output")
+	[[ $line != *"asked for"* ]]
+	[[ $line == "ok "* || $line == *"/dev/kvm"*"; nothing to do: machines are emulated, which is slower" ]]
+}
+
 @test "without any accelerator: fail, what to do, exit code 4" {
 	export KTSTR_QEMU=$PWD/missing
 	run --separate-stderr ktstr_make doctor
@@ -63,7 +71,7 @@ setup() {
 		name = "x"
 		topology = "1n1l1c1t"'
 	run --separate-stderr ktstr_make doctor
-	assert_contains "$output" "ok    project     $PWD/ktstr.toml: 1 tests, 0 schedulers, 1 kernels"
+	assert_contains "$output" "ok    project     $PWD/ktstr.toml: 1 test, 0 schedulers, 1 kernel"
 }
 
 @test "--json says the same as one document" {

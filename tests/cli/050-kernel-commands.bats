@@ -55,6 +55,10 @@ setup() {
 	run --separate-stderr ktstr_make kernel fetch nonsense
 	assert_eq 3 "$status"
 	assert_contains "$stderr" "ktstr-make: error: unknown kernel source 'nonsense'"
+	fake_project </dev/null
+	run --separate-stderr ktstr_make kernel fetch defualt
+	assert_eq 3 "$status"
+	assert_eq "ktstr-make: error: 'defualt' is neither a kernel of $PWD/ktstr.toml nor a source: did you mean 'default'?" "$stderr"
 	run --separate-stderr ktstr_make kernel fetch path:missing
 	assert_eq 5 "$status"
 	assert_contains "$stderr" "ktstr-make: error: get kernel 'path:missing': there is no kernel at "

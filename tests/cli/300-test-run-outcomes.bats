@@ -31,10 +31,12 @@ names() {
 @test "an emulator that breaks is an error, not a failure: exit code 4" {
 	run --separate-stderr ktstr_make test --accel tcg
 	assert_eq 4 "$status"
-	assert_contains "$output" "running 2 tests on kernel 6.99.0-fake, "
+	assert_eq 1 "$(grep -cE '^running 2 tests on kernel 6\.99\.0-fake, [12] at a time$' <<<"$output")"
 	grep -qE '^       ERROR \[ +[0-9]+\.[0-9]s\] one  1n1l2c1t   eevdf       6\.99\.0-fake$' <<<"$output"
 	assert_contains "$output" "QEMU exited with status 1: no machine today"
 	grep -qE '^0 passed, 0 failed, 0 inconclusive, 0 skipped, 2 errors  in [0-9.]+ s$' <<<"$output"
+	assert_eq 2 "$(grep -cE '^    logs: ktstr-out/runs/[^ ]*/(one|two)-[0-9a-f]{16}\.log$' <<<"$output")"
+	assert_eq 2 "$(grep -c 'logs: ' <<<"$output")"
 	grep -qE '^results: ktstr-out/runs/20[0-9]{6}T[0-9]{6}Z-[0-9a-f]{6}$' <<<"$output"
 }
 
@@ -43,6 +45,19 @@ names() {
 	assert_eq 4 "$(grep -c '^       ERROR ' <<<"$output")"
 	run --separate-stderr ktstr_make test --accel tcg one
 	assert_eq 1 "$(grep -c '^       ERROR ' <<<"$output")"
+}
+
+@test "one test is not so many at a time" {
+	run --separate-stderr ktstr_make test --accel tcg one
+	assert_eq "running 1 test on kernel 6.99.0-fake" "${lines[1]}"
+	grep -qE ', 0 skipped, 1 error  in [0-9.]+ s$' <<<"$output"
+}
+
+@test "results that could not be written are not lost in silence" {
+	[ -e /dev/full ] || skip "no /dev/full"
+	run --separate-stderr bash -c '"$KTSTR_MAKE" test --accel tcg one >/dev/full'
+	assert_eq 4 "$status"
+	assert_eq "ktstr-make: error: write to standard output: some of it could not be written" "${stderr_lines[-1]}"
 }
 
 @test "-q leaves out what is not news" {

@@ -53,6 +53,14 @@ broken() {
 	assert_contains "$stderr" "build mine for 6.99.0-fake"
 }
 
+@test "the build command hears nothing of a make that runs us" {
+	project 'env >environment; cp /bin/true mine' mine
+	export MAKEFLAGS=" -j2 --jobserver-auth=98,99 -- O=/elsewhere" MFLAGS="-j2" MAKELEVEL=1 MAKEFILES=kept
+	run --separate-stderr ktstr_make test --accel tcg one
+	assert_eq 4 "$status"
+	assert_eq "MAKEFILES=kept" "$(grep '^M[A-Z]*=' environment | grep -v '^MAIL=')"
+}
+
 @test "only schedulers that are needed are built" {
 	project 'touch built; exit 1' mine
 	cat >>ktstr.toml <<-'END'
@@ -92,6 +100,10 @@ broken() {
 	assert_contains "$stderr" "compiling things"
 	run --separate-stderr ktstr_make test --accel tcg
 	[[ $stderr != *"compiling things"* ]]
+	project 'echo compiling things; exit 1' mine
+	run --separate-stderr ktstr_make -v test --accel tcg
+	assert_eq 5 "$status"
+	assert_eq 1 "$(grep -c '^ *compiling things$' <<<"$stderr")"
 }
 
 @test "a build killed by a signal is named" {
@@ -109,7 +121,7 @@ broken() {
 	assert_contains "$stderr" "(does its build command write it there?)"
 }
 
-@test "a binary that is not executable, a directory, or empty" {
+@test "a binary that is not executable, a directory, empty, or a text" {
 	project "" mine
 	echo '#!/bin/sh' >mine
 	broken
@@ -120,6 +132,9 @@ broken() {
 	rmdir mine && touch mine && chmod +x mine
 	broken
 	assert_contains "$stderr" "is empty: '$PWD/mine'"
+	echo 'just text' >mine
+	broken
+	assert_eq "ktstr-make: error: $PWD/ktstr.toml:5:12: the binary of scheduler 'mine' is not an ELF program: '$PWD/mine' (a script has no interpreter in the guest)" "${stderr_lines[-1]}"
 }
 
 @test "Ctrl-C during a build stops it, all of it: exit code 130" {

@@ -23,7 +23,7 @@ enum { PAGE = 4096, MPOL_BIND_MODE = 2, FLOOD_BYTES = 1 << 20 };
 static struct gst_ring up;
 static int bell_fd;
 
-static void stop_here(const char *why)
+static _Noreturn void stop_here(const char *why)
 {
 	fprintf(stderr, "guest: %s: %s\n", why, strerror(errno));
 	sync();
@@ -95,7 +95,7 @@ static void show_page(unsigned node)
 {
 	unsigned long mask = 1UL << node;
 	int pagemap = open("/proc/self/pagemap", O_RDONLY);
-	uint64_t entry = 0;
+	uint64_t entry = 0, gpa;
 	uint8_t *page;
 
 	if (syscall(SYS_set_mempolicy, MPOL_BIND_MODE, &mask, 64UL) < 0)
@@ -111,8 +111,8 @@ static void show_page(unsigned node)
 	close(pagemap);
 	if (syscall(SYS_set_mempolicy, 0, NULL, 0UL) < 0)
 		stop_here("unbind");
-	say(GST_F_SOUT, "page %u 0x%llx", node,
-	    (unsigned long long)((entry & ((UINT64_C(1) << 55) - 1)) * PAGE));
+	gpa = (entry & ((UINT64_C(1) << 55) - 1)) * PAGE;
+	say(GST_F_SOUT, "page %u 0x%llx", node, (unsigned long long)gpa);
 }
 
 static void show_nodes(void)

@@ -306,6 +306,20 @@ static void bad_cpu_lists_are_refused_and_leave_the_set_alone(void **state)
 	}
 }
 
+static void hexadecimal_digits_have_two_cases(void **state)
+{
+	static const char digits[] = "0123456789abcdef", upper[] = "ABCDEF", none[] = "/:@G`g xX";
+
+	(void)state;
+	for (int i = 0; i < 16; i++)
+		assert_int_equal(kt_hex_digit(digits[i]), i);
+	for (int i = 0; i < 6; i++)
+		assert_int_equal(kt_hex_digit(upper[i]), 10 + i);
+	for (size_t i = 0; i < sizeof(none); i++) /* and NUL */
+		assert_int_equal(kt_hex_digit(none[i]), -1);
+	assert_int_equal(kt_hex_digit((char)0xe9), -1);
+}
+
 static void cpu_sets_compare(void **state)
 {
 	struct kt_cpuset a = { 0 }, b = { 0 };
@@ -326,6 +340,7 @@ static void cpu_sets_compare(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(hexadecimal_digits_have_two_cases),
 		cmocka_unit_test(unsigned_numbers),
 		cmocka_unit_test(signed_numbers),
 		cmocka_unit_test(bounded_numbers),

@@ -126,14 +126,17 @@ static void it_runs_in_the_directory_asked_for(void **state)
 
 static void environment_settings_come_on_top_of_ours(void **state)
 {
-	const char *const set[] = { "KT_A=new", "KT_C=added", NULL };
-	const struct kt_proc_opts o = { .argv = SH("echo $KT_A $KT_B $KT_C; env | grep -c ^KT_A="),
-					.env_set = set };
+	const char *const set[] = { "KT_A=new", "KT_C=added", "KT_D", "KT_E", NULL };
+	const struct kt_proc_opts o = {
+		.argv = SH("echo $KT_A $KT_B $KT_C ${KT_D-gone}; env | grep -c '^KT_[ADE]='"),
+		.env_set = set
+	};
 
 	(void)state;
 	setenv("KT_A", "old", 1);
 	setenv("KT_B", "kept", 1);
-	assert_prints(&o, "new kept added\n1\n");
+	setenv("KT_D", "to be taken out", 1);
+	assert_prints(&o, "new kept added gone\n1\n");
 }
 
 static void stdin_is_null_unless_given(void **state)

@@ -247,6 +247,17 @@ static void a_vector_grows_and_refuses_the_impossible(void **state)
 	assert_int_equal(cap, 0);
 }
 
+static void strings_sort_by_their_bytes(void **state)
+{
+	const char *v[] = { "b", "", "a\xc3", "B", "a" };
+	static const char *const sorted[] = { "", "B", "a", "a\xc3", "b" };
+
+	(void)state;
+	qsort(v, 5, sizeof(v[0]), kt_compare_strings);
+	for (size_t i = 0; i < 5; i++)
+		assert_string_equal(v[i], sorted[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -262,6 +273,7 @@ int main(void)
 		cmocka_unit_test(a_list_serves_as_argv),
 		cmocka_unit_test(formatted_memory_and_fixed_buffers),
 		cmocka_unit_test(prefixes_and_suffixes),
+		cmocka_unit_test(strings_sort_by_their_bytes),
 		cmocka_unit_test(the_nearest_name_is_a_likely_typo),
 		cmocka_unit_test(the_nearer_of_two_wins_and_a_tie_goes_to_the_first),
 		cmocka_unit_test(a_vector_grows_and_refuses_the_impossible),

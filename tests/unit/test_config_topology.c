@@ -76,9 +76,10 @@ static void memory_only_nodes_come_last(void **state)
 
 	(void)state;
 	assert_int_equal(cfg_topology_check(&t, &e), -EINVAL);
-	assert_string_equal(unit_err_text(&e),
-			    "node 1 has no llcs, but node 2 has: put memory-only nodes last, as Linux "
-			    "numbers them");
+	assert_string_equal(
+		unit_err_text(&e),
+		"node 1 has no llcs, but node 2 has: put memory-only nodes last, as Linux "
+		"numbers them");
 	t.node[1].llcs = 1;
 	t.node[2].llcs = 0;
 	assert_int_equal(cfg_topology_check(&t, &e), 0);

@@ -18,6 +18,18 @@ struct heard {
 	char text[8192];
 };
 
+/* A message comes in pieces: its head, what it begins with, its text. */
+static void read_exactly(int fd, char *to, size_t len)
+{
+	while (len) {
+		ssize_t n = read(fd, to, len);
+
+		assert_true(n > 0);
+		to += n;
+		len -= (size_t)n;
+	}
+}
+
 static void hear(int fd, struct heard *ret)
 {
 	struct cell_msg m;
@@ -27,7 +39,7 @@ static void hear(int fd, struct heard *ret)
 		char data[8192];
 
 		assert_true(m.len <= sizeof(data) - 1);
-		assert_int_equal(read(fd, data, m.len), m.len);
+		read_exactly(fd, data, m.len);
 		data[m.len] = '\0';
 		if (m.type == CELL_MSG_PHASE)
 			ret->nr_phases++;

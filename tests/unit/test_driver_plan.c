@@ -126,7 +126,7 @@ static void nothing_to_run_says_what_there_is(void **state)
 	assert_refused(state, "ignored", NULL, DRV_IGNORED_LEAVE_OUT,
 		       "every matching test is ignored (1): add --include-ignored");
 	assert_refused(state, "alpha", NULL, DRV_IGNORED_ONLY,
-		       "no test has 'ignore = true' (1 without it match)");
+		       "no matching test has 'ignore = true', which --ignored asks for");
 }
 
 static void an_unknown_kernel_offers_the_nearest(void **state)
@@ -201,24 +201,6 @@ static void the_schedulers_arguments_come_before_the_tests(void **state)
 	assert_string_equal(c->plan.scheduler_argv.v[2], "-x");
 	assert_int_equal(c->plan.sysctls.nr, 1);
 	assert_int_not_equal(c->variant_hash, plan.cells[0].spec.variant_hash);
-}
-
-static void percentages_become_whole_groups(void **state)
-{
-	static const struct {
-		double pct;
-		unsigned cpus, group, workers;
-	} cases[] = {
-		{ 50, 8, 1, 4 },      { 50, 3, 1, 2 },   { 10, 3, 1, 1 },   { 0, 64, 1, 1 },
-		{ 100, 251, 1, 251 }, { 50, 8, 2, 4 },   { 50, 3, 2, 2 },   { 100, 1, 2, 2 },
-		{ 12.5, 8, 1, 1 },    { 37.5, 8, 2, 4 }, { 33.3, 9, 1, 3 }, { 100, 252, 4, 252 },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		assert_int_equal(drv_workers_of_percent(cases[i].pct, cases[i].cpus,
-							cases[i].group),
-				 cases[i].workers);
 }
 
 static void a_cpuset_beyond_the_topology_is_an_error_with_its_place(void **state)
@@ -334,7 +316,6 @@ int main(void)
 		cmocka_unit_test(an_unknown_kernel_offers_the_nearest),
 		cmocka_unit_test(a_test_is_resolved_for_its_topology),
 		cmocka_unit_test(the_schedulers_arguments_come_before_the_tests),
-		cmocka_unit_test(percentages_become_whole_groups),
 		cmocka_unit_test(a_cpuset_beyond_the_topology_is_an_error_with_its_place),
 		cmocka_unit_test(too_many_workers_are_an_error),
 		cmocka_unit_test(deadlines_grow_with_cpus_and_are_scaled_under_emulation),

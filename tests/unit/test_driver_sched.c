@@ -47,6 +47,17 @@ static enum scn_verdict finish(int fd, enum scn_verdict v, const char *text)
 	return v;
 }
 
+/* Console output without a single newline: some, or for ever. */
+static void babble(int fd, bool for_ever)
+{
+	static char text[60000];
+
+	memset(text, 'x', sizeof(text));
+	text[0] = CELL_CONSOLE;
+	for (int i = 0; i < 40 || for_ever; i++)
+		say(fd, CELL_MSG_OUTPUT, text, sizeof(text));
+}
+
 /* What a cell does is in its test's name. */
 static enum scn_verdict cell_main(const struct cell_spec *spec, int fd)
 {
@@ -67,6 +78,8 @@ static enum scn_verdict cell_main(const struct cell_spec *spec, int fd)
 	if (!strcmp(name, "floods"))
 		(void)!write(fd, &(struct cell_msg){ CELL_MSG_OUTPUT, UINT32_MAX },
 			     sizeof(struct cell_msg));
+	if (!strcmp(name, "babbles") || !strcmp(name, "never-shuts-up"))
+		babble(fd, name[0] == 'n');
 	if (!strcmp(name, "naps"))
 		usleep(100000);
 	if (!strcmp(name, "ignores-term"))
@@ -95,6 +108,7 @@ static int set_up(void **state)
 	f->run.accel.accel = VM_ACCEL_TCG;
 	f->ctx.globals.quiet = true;
 	f->signals = (struct drv_signals)DRV_SIGNALS_NONE;
+	signal(SIGINT, SIG_DFL); /* a shell that runs this in the background has it ignored */
 	*state = f;
 	return drv_signals_begin(&f->signals, NULL);
 }
@@ -107,6 +121,8 @@ static int tear_down(void **state)
 		free(f->cells[i].spec.sidecar_path);
 		free(f->cells[i].spec.log_dir);
 		free(f->cells[i].cause);
+		for (size_t s = 0; s <= CELL_KERNEL_LOG; s++)
+			kt_buf_done(&f->cells[i].line[s]);
 	}
 	drv_signals_end(&f->signals);
 	kt_remove_tree(f->dir, NULL);
@@ -226,6 +242,17 @@ static void a_message_of_absurd_length_is_not_believed(void **state)
 	assert_int_equal(c->verdict, SCN_ERROR);
 }
 
+static void output_without_a_newline_is_not_kept_for_ever(void **state)
+{
+	struct fixture *f = *state;
+	struct drv_cell *c = add(f, "babbles");
+
+	go(f, &two_jobs);
+	assert_int_equal(c->verdict, SCN_PASS);
+	assert_true(c->line[CELL_CONSOLE].cap > 0);
+	assert_true(c->line[CELL_CONSOLE].cap <= 256 << 10);
+}
+
 static void a_cell_past_its_deadline_is_stopped_and_named(void **state)
 {
 	struct fixture *f = *state;
@@ -296,6 +323,19 @@ static void an_emulated_cell_weighs_one_cpu(void **state)
 	f->run.accel.accel = VM_ACCEL_KVM;
 	assert_int_equal(drv_cell_weight(&f->run, c, &l), 4);
 	assert_int_equal(drv_max_jobs(&f->run, &l), 1);
+}
+
+static void by_the_real_clock_it_has_a_thread_for_each_vcpu_that_fits(void **state)
+{
+	struct fixture *f = *state;
+	const struct drv_limits l = { .cpus = 4 };
+	struct drv_cell *c = add(f, "naps");
+
+	f->project.tcg_clock_real = true;
+	c->spec.nr_cpus = 3;
+	assert_int_equal(drv_cell_weight(&f->run, c, &l), 3);
+	c->spec.nr_cpus = 5; /* then the emulator runs them all on one thread */
+	assert_int_equal(drv_cell_weight(&f->run, c, &l), 1);
 }
 
 static void memory_bounds_how_many_run(void **state)
@@ -389,6 +429,32 @@ static void interrupting_twice_kills_at_once(void **state)
 			30); /* not the five seconds of grace */
 }
 
+static void a_cell_that_never_stops_talking_can_be_interrupted(void **state)
+{
+	struct fixture *f = *state;
+	pid_t helper;
+
+	add(f, "never-shuts-up");
+	helper = signal_later(1);
+	go(f, &two_jobs);
+	waitpid(helper, NULL, 0);
+	assert_int_equal(f->run.totals.interrupted, 1);
+}
+
+static void a_signal_that_was_ignored_at_the_start_stays_so(void **state)
+{
+	struct fixture *f = *state;
+
+	drv_signals_end(&f->signals);
+	signal(SIGHUP, SIG_IGN);
+	assert_int_equal(drv_signals_begin(&f->signals, NULL), 0);
+	raise(SIGHUP);
+	assert_int_equal(drv_signals_take(&f->signals, &f->ctx.term), 0);
+	raise(SIGTERM);
+	assert_int_equal(drv_signals_take(&f->signals, &f->ctx.term), 1);
+	signal(SIGHUP, SIG_DFL);
+}
+
 #define CELL_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -398,15 +464,19 @@ int main(void)
 		CELL_TEST(a_cell_that_dies_is_an_error_that_names_the_signal),
 		CELL_TEST(a_cell_that_exits_without_a_result_is_an_error),
 		CELL_TEST(a_message_of_absurd_length_is_not_believed),
+		CELL_TEST(output_without_a_newline_is_not_kept_for_ever),
 		CELL_TEST(a_cell_past_its_deadline_is_stopped_and_named),
 		CELL_TEST(no_more_cells_run_than_asked_for),
 		CELL_TEST(vcpu_threads_share_the_host_under_kvm),
 		CELL_TEST(an_emulated_cell_weighs_one_cpu),
+		CELL_TEST(by_the_real_clock_it_has_a_thread_for_each_vcpu_that_fits),
 		CELL_TEST(memory_bounds_how_many_run),
 		CELL_TEST(a_guest_larger_than_the_host_is_an_error_and_the_rest_goes_on),
 		CELL_TEST(the_biggest_cells_start_first),
 		CELL_TEST(interrupting_once_stops_what_runs_and_starts_no_more),
 		CELL_TEST(interrupting_twice_kills_at_once),
+		CELL_TEST(a_cell_that_never_stops_talking_can_be_interrupted),
+		CELL_TEST(a_signal_that_was_ignored_at_the_start_stays_so),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,7 +19,6 @@ enum {
 	TICK_MS = 200, /* look into the ring this often, in case a doorbell was lost */
 	GRACE_MS = 5000, /* from SHUTDOWN to the end of the process */
 	LAST_LINE_MAX = 400,
-	STDERR_MAX = 256 << 10,
 };
 
 enum { OURS_CONSOLE, OURS_BELL };
@@ -213,7 +212,10 @@ static bool next_frame(struct qemu *q, struct vm_event *ret)
 {
 	int r;
 
-	if (!q->ring_pending || q->ring_told)
+	/* Of a broken ring nothing is pending any more, whatever bells and ticks say: else a waiter would spin. */
+	if (q->ring_told)
+		q->ring_pending = false;
+	if (!q->ring_pending)
 		return false;
 	r = gst_ring_read(&q->up, &ret->frame, q->frame);
 	if (r > 0) {
@@ -237,8 +239,8 @@ static bool next_frame(struct qemu *q, struct vm_event *ret)
  */
 static void add_last_line(const struct qemu *q, struct kt_buf *b)
 {
-	kt_auto(mem) char *text = calloc(1, STDERR_MAX + 1);
-	ssize_t n = text ? pread(q->stderr_fd, text, STDERR_MAX, 0) : 0;
+	kt_auto(mem) char *text = calloc(1, QEMU_STDERR_MAX + 1);
+	ssize_t n = text ? pread(q->stderr_fd, text, QEMU_STDERR_MAX, 0) : 0;
 	const char *last = NULL, *named = NULL;
 	char *save = NULL;
 

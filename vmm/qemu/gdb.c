@@ -349,8 +349,9 @@ int gdb_read_regs(struct gdb *g, unsigned vcpu, struct vm_regs *ret, struct kt_e
 /*
  * QEMU 10.0.2 with -icount: when the writing instruction is just where the vCPU's slice ends, QEMU
  * forgets that it is to be run alone and aborts with "Raised interrupt while not in I/O function"
- * (cpu_check_watchpoint, entered again). Seen once in some 700 hits with 8 vCPUs, never with 2 nor
- * without -icount. Fit for an event that happens once a machine, not for a busy variable.
+ * (cpu_check_watchpoint, entered again). Seen in about half of the stress runs with 8 vCPUs, not
+ * seen with 2 nor without -icount. Fit for an event that happens once a machine, not for a busy
+ * variable.
  */
 int gdb_watch_add(struct gdb *g, uint64_t addr, unsigned len, unsigned *ret_id, struct kt_err *e)
 {

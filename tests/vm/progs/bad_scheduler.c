@@ -5,6 +5,7 @@
  */
 #include <fcntl.h>
 #include <sched.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,10 +14,12 @@
 #include <unistd.h>
 
 __asm__(".section .rodata\n"
-	"inner_start: .incbin \"" INNER "\"\n"
-	"inner_end:\n"
+	"inner: .incbin \"" INNER "\"\n"
+	"1: .balign 8\n"
+	"inner_len: .quad 1b - inner\n"
 	".previous");
-extern const char inner_start[], inner_end[];
+extern const char inner[];
+extern const uint64_t inner_len;
 
 static int is_enabled(void)
 {
@@ -33,10 +36,9 @@ static int is_enabled(void)
 static int crash_kernel(const char *seconds)
 {
 	char *const argv[] = { "scx_ktstr", NULL }, *const env[] = { NULL };
-	size_t len = (size_t)(inner_end - inner_start);
 	int fd = memfd_create("scx_ktstr", MFD_CLOEXEC), trigger;
 
-	if (fd < 0 || write(fd, inner_start, len) != (ssize_t)len)
+	if (fd < 0 || write(fd, inner, inner_len) != (ssize_t)inner_len)
 		return 8;
 	if (fork() == 0) {
 		fexecve(fd, argv, env);
