@@ -19,7 +19,8 @@ topology_project() {
 # The sidecar of a test that passed; fails, showing the run's output, otherwise.
 passed_sidecar() {
 	local dir=$1 test=$2 sidecar
-	sidecar=$(echo "$dir"/ktstr-out/runs/latest/*/"$test"-*.ktstr.json)
+	# Sixteen digits: medium-4llc is the beginning of medium-4llc-nosmt.
+	sidecar=$(echo "$dir"/ktstr-out/runs/latest/*/"$test"-????????????????.ktstr.json)
 	if [ ! -f "$sidecar" ] || [ "$(jq .passed "$sidecar")" != true ]; then
 		echo "$test did not pass:" >&2
 		cat "$dir/run.log" >&2
