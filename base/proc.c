@@ -76,8 +76,9 @@ static char **build_env(const char *const *env_set)
 			env[n++] = environ[i];
 	}
 	for (size_t i = 0; i < extra; i++) {
+		/* exec's prototype predates const */
 		if (strchr(env_set[i], '='))
-			env[n++] = (char *)(uintptr_t)env_set[i]; /* exec's prototype predates const */
+			env[n++] = (char *)(uintptr_t)env_set[i];
 	}
 	return env;
 }

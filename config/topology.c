@@ -73,8 +73,8 @@ static int unknown_name(const char *s, struct kt_err *e)
 	return BAD(
 		e,
 		"'%s' is neither a shape such as \"1n2l4c2t\" (nodes, LLCs, cores per LLC, threads per core) "
-		"nor a preset",
-		s);
+		"nor a preset such as \"%s\"",
+		s, cfg_presets[0].name);
 }
 
 static int check_counts(const struct kt_topology *t, struct kt_err *e)

@@ -72,7 +72,7 @@ struct dialect {
 static const struct dialect bash = {
 	.head = "# bash completion of ktstr-make: source <(ktstr-make completions bash)\n",
 	.locals =
-		"\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} cmd=\"\" list=\"\" w\n"
+		"\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} cmd=\"\" list=\"\" skip=\"\" w\n"
 		"\tCOMPREPLY=()\n",
 	.words = "\"${COMP_WORDS[@]:1:COMP_CWORD-1}\"",
 	.directories = "mapfile -t COMPREPLY < <(compgen -d -- \"$cur\"); return",
@@ -82,7 +82,8 @@ static const struct dialect bash = {
 
 static const struct dialect zsh = {
 	.head = "#compdef ktstr-make\n# zsh completion of ktstr-make: source <(ktstr-make completions zsh)\n",
-	.locals = "\tlocal cur=${words[CURRENT]} prev=${words[CURRENT-1]} cmd=\"\" list=\"\" w\n",
+	.locals =
+		"\tlocal cur=${words[CURRENT]} prev=${words[CURRENT-1]} cmd=\"\" list=\"\" skip=\"\" w\n",
 	.words = "\"${(@)words[2,CURRENT-1]}\"",
 	.directories = "_files -/; return",
 	.tail = "\tcompadd -- ${=list}\n}\ncompdef _ktstr_make ktstr-make\n",
@@ -165,13 +166,33 @@ static void add_group_arms(struct kt_buf *b)
 	}
 }
 
+/* Before the command, what follows one of these is its value, not the command. */
+static void add_skip_arm(struct kt_buf *b)
+{
+	const char *between = "\t\t";
+
+	for (size_t i = 0; i < drv_nr_global_options; i++) {
+		const struct drv_option *o = &drv_global_options[i];
+
+		if (!o->arg)
+			continue;
+		kt_buf_addf(b, "%s:--%s", between, o->name);
+		if (o->short_name)
+			kt_buf_addf(b, "|:-%c", o->short_name);
+		between = "|";
+	}
+	kt_buf_adds(b, ") skip=1 ;;\n");
+}
+
 static void add_script(struct kt_buf *b, const struct dialect *d)
 {
 	kt_buf_addf(
 		b,
-		"%s_ktstr_make()\n{\n%s\tfor w in %s; do\n\t\tcase \"$cmd:$w\" in\n\t\t*:-*) ;;\n"
-		"\t\t:*) cmd=$w ;;\n",
+		"%s_ktstr_make()\n{\n%s\tfor w in %s; do\n\t\t[[ $skip ]] && skip=\"\" && continue\n"
+		"\t\tcase \"$cmd:$w\" in\n",
 		d->head, d->locals, d->words);
+	add_skip_arm(b);
+	kt_buf_adds(b, "\t\t*:-*) ;;\n\t\t:*) cmd=$w ;;\n");
 	for (size_t i = 0; i < drv_nr_commands; i++) {
 		const char *name = drv_commands[i]->name;
 		const char *space = strchr(name, ' ');

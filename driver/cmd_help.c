@@ -124,7 +124,8 @@ bool drv_help_group(struct kt_buf *b, const char *first)
 		kt_buf_addf(b, "%s\n", c->summary);
 	}
 	if (any)
-		kt_buf_addf(b, "\n'ktstr-make %s COMMAND --help' tells more of a command.\n", first);
+		kt_buf_addf(b, "\n'ktstr-make %s COMMAND --help' tells more of a command.\n",
+			    first);
 	return any;
 }
 

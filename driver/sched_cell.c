@@ -20,7 +20,7 @@
 #define SECOND UINT64_C(1000000000)
 enum {
 	READ_BYTES = 64 << 10,
-	READS_A_TURN = 16, /* then signals and other cells have theirs, however much one has to say */
+	READS_A_TURN = 16, /* then signals and other cells have theirs, whatever is left */
 	CAUSE_COLUMNS = 160,
 	CELL_MSG_FD = 3,
 	/*

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Initramfs archives: the cached base of programs with libraries, and small ones in memory. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -14,6 +16,9 @@
 
 /* Part of every name: raise it when the same list is to give other bytes. */
 #define FORMAT "ktstr-initramfs 1\n"
+#define TEMPORARY ".new."
+/* A base that no run has used for so long is removed, and so is what a killed run left half made. */
+enum { KEEP_S = 14 * 24 * 3600, KEEP_HALF_MADE_S = 24 * 3600 };
 
 static int add_file(const struct vm_initrd_file *f, struct vm_cpio_list *l, struct kt_err *e)
 {
@@ -71,13 +76,34 @@ static int hash_list(struct vm_cpio_list *l, char ret[static KT_SHA256_HEX], str
 	return 0;
 }
 
+/* Every change of a scheduler makes a new base: without this a day's work would pile up for ever. */
+static void remove_old(const char *dir)
+{
+	kt_auto(dir) DIR *d = opendir(dir);
+	time_t now = time(NULL), keep;
+	struct dirent *de;
+	struct stat st;
+
+	while (d && (de = readdir(d))) {
+		if (kt_starts_with(de->d_name, TEMPORARY))
+			keep = KEEP_HALF_MADE_S;
+		else if (kt_ends_with(de->d_name, ".cpio"))
+			keep = KEEP_S;
+		else
+			continue;
+		if (fstatat(dirfd(d), de->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    now - st.st_mtime > keep)
+			(void)unlinkat(dirfd(d), de->d_name, 0); /* if not now, then next time */
+	}
+}
+
 /*
  * Beside its place, then renamed: two that build the same at once do the same work twice, and
  * either may win.
  */
 static int build(const struct vm_cpio_list *l, const char *dir, const char *path, struct kt_err *e)
 {
-	kt_auto(mem) char *temporary = kt_fmt("%s/.new.XXXXXX", dir);
+	kt_auto(mem) char *temporary = kt_fmt("%s/" TEMPORARY "XXXXXX", dir);
 	kt_auto(fd) int fd = -1;
 	int r;
 
@@ -115,6 +141,8 @@ int vm_initramfs_base(const char *cache_dir, const struct vm_initrd_file *files,
 	path = kt_fmt("%s/%s.cpio", dir, name);
 	if (!path)
 		return kt_fail(e, KT_E_HOST, ENOMEM, "build the initramfs");
+	/* The time says when it was last used; a cache that is only readable keeps its own. */
+	(void)utimensat(AT_FDCWD, path, NULL, 0);
 	if (access(path, R_OK) < 0) {
 		r = kt_mkdir_p(dir, 0755, e);
 		if (r == 0)
@@ -122,6 +150,7 @@ int vm_initramfs_base(const char *cache_dir, const struct vm_initrd_file *files,
 		if (r < 0)
 			return kt_context(e, r, "build the initramfs");
 		kt_log(KT_AREA_VMM, KT_DEBUG, "built '%s' of %zu files", path, l.nr);
+		remove_old(dir);
 	}
 	*ret_path = kt_take(path);
 	return 0;

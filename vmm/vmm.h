@@ -159,6 +159,7 @@ struct vm_initrd_file {
 /**
  * Build (or find) the base in @cache_dir/initramfs/, named by the hash of all contents; atomic, safe for
  * concurrent runs. KT_E_TOOL names a library that cannot be found and who needs it. Caller frees @ret_path.
+ * Bases that were not asked for in two weeks are removed when another is built.
  */
 int vm_initramfs_base(const char *cache_dir, const struct vm_initrd_file *files, size_t nr,
 		      char **ret_path, struct kt_err *e);

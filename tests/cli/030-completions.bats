@@ -52,6 +52,8 @@ completed() {
 	assert_eq "always" "$(completed ktstr-make --color al)"
 	assert_eq "always" "$(completed ktstr-make test --color al)"
 	assert_eq "bash zsh fish" "$(completed ktstr-make completions "")"
+	assert_eq "--accel" "$(completed ktstr-make -C .. --color never test --ac)"
+	assert_eq "test" "$(completed ktstr-make -C test te)"
 }
 
 @test "bash completes names of tests and kernels" {

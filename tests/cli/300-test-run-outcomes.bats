@@ -60,6 +60,17 @@ names() {
 	assert_eq "ktstr-make: error: write to standard output: some of it could not be written" "${stderr_lines[-1]}"
 }
 
+@test "after -C paths are whole, since they are read from elsewhere" {
+	local project=$PWD
+	mkdir elsewhere && cd elsewhere
+	run --separate-stderr ktstr_make -C .. test --accel tcg one
+	assert_eq 4 "$status"
+	assert_contains "$output" "
+    logs: $project/ktstr-out/runs/"
+	assert_contains "$output" "
+results: $project/ktstr-out/runs/"
+}
+
 @test "-q leaves out what is not news" {
 	run --separate-stderr ktstr_make test --accel tcg -q one
 	assert_eq 4 "$status"
@@ -168,4 +179,17 @@ names() {
 	run ktstr_make test --accel tcg one
 	[[ $output != *$'\e'* ]]
 	[[ $output != *$'\r'* ]]
+}
+
+@test "an emulator that never stops complaining does not fill the host's memory" {
+	fake_qemu qemu <<-END
+		yes 'qemu: complaint' | head -c 20000000 >&2
+		sleep 1
+		stat -Lc %b /proc/self/fd/2 >$BATS_TEST_TMPDIR/blocks
+		exit 3
+	END
+	run --separate-stderr ktstr_make test --accel tcg one
+	assert_eq 4 "$status"
+	assert_contains "$output" "QEMU exited with status 3: qemu: "
+	[ "$(cat blocks)" -le 8192 ]
 }

@@ -129,7 +129,7 @@ static void other_texts_are_neither_shape_nor_preset(void **state)
 		assert_int_equal(cfg_topology_parse(texts[i], &t, NULL), -EINVAL);
 	refuse("what", EINVAL,
 	       "'what' is neither a shape such as \"1n2l4c2t\" (nodes, LLCs, cores per LLC, threads per core) "
-	       "nor a preset");
+	       "nor a preset such as \"tiny-1llc\"");
 	refuse("smt-2lc", EINVAL,
 	       "'smt-2lc' is neither a shape such as \"1n2l4c2t\" nor a preset; did you mean 'smt-2llc'?");
 	refuse("99999999999999999999n1l1c1t", ERANGE,

@@ -208,6 +208,48 @@ static void the_base_is_named_by_its_contents(void **state)
 	free(other);
 }
 
+static void set_age(const char *path, time_t days)
+{
+	struct timespec t[2] = { { .tv_sec = time(NULL) - days * 24 * 3600 - 60 } };
+
+	t[1] = t[0];
+	assert_int_equal(utimensat(AT_FDCWD, path, t, 0), 0);
+}
+
+static void what_was_not_used_for_long_goes_when_another_is_built(void **state)
+{
+	kt_auto(mem) char *cache = kt_fmt("%s/old", (char *)*state);
+	kt_auto(mem) char *half_made = kt_fmt("%s/initramfs/.new.abcdef", cache);
+	kt_auto(mem) char *others = kt_fmt("%s/initramfs/README", cache);
+	struct vm_initrd_file f = { .guest_path = "/f" };
+	char *path[4] = { NULL };
+
+	for (unsigned i = 0; i < 3; i++) {
+		f.mode = 0700 + i;
+		assert_int_equal(vm_initramfs_base(cache, &f, 1, &path[i], NULL), 0);
+	}
+	assert_int_equal(kt_file_write_atomic(half_made, "", 0, 0600, NULL), 0);
+	assert_int_equal(kt_file_write_atomic(others, "", 0, 0600, NULL), 0);
+	set_age(path[0], 14);
+	set_age(path[1], 14);
+	set_age(path[2], 13);
+	set_age(half_made, 1);
+	set_age(others, 100);
+	free(path[1]);
+	f.mode = 0701; /* used again */
+	assert_int_equal(vm_initramfs_base(cache, &f, 1, &path[1], NULL), 0);
+	assert_int_equal(access(path[0], F_OK), 0); /* nothing was built */
+	f.mode = 0703;
+	assert_int_equal(vm_initramfs_base(cache, &f, 1, &path[3], NULL), 0);
+	assert_int_not_equal(access(path[0], F_OK), 0);
+	assert_int_not_equal(access(half_made, F_OK), 0);
+	assert_int_equal(access(others, F_OK), 0);
+	for (unsigned i = 1; i < 4; i++)
+		assert_int_equal(access(path[i], F_OK), 0);
+	for (unsigned i = 0; i < 4; i++)
+		free(path[i]);
+}
+
 static void many_at_once_make_one_whole_file(void **state)
 {
 	kt_auto(mem) char *cache = kt_fmt("%s/race", (char *)*state);
@@ -393,6 +435,7 @@ int main(void)
 		cmocka_unit_test(a_missing_file_is_named),
 		cmocka_unit_test(the_base_is_named_by_its_contents),
 		cmocka_unit_test(many_at_once_make_one_whole_file),
+		cmocka_unit_test(what_was_not_used_for_long_goes_when_another_is_built),
 		cmocka_unit_test(a_cache_that_cannot_be_written_is_an_error),
 		cmocka_unit_test(bash_comes_with_its_loader_and_libraries),
 		cmocka_unit_test(origin_is_of_each_file_here_and_there),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What a machine has to say, one event at a time, in turns, each with bounded work. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,9 @@ enum {
 	TICK_MS = 200, /* look into the ring this often, in case a doorbell was lost */
 	GRACE_MS = 5000, /* from SHUTDOWN to the end of the process */
 	LAST_LINE_MAX = 400,
+	STDERR_MAX = 256 << 10, /* of QEMU's messages is kept */
 };
+#define STDERR_END (INT64_C(1) << 40)
 
 enum { OURS_CONSOLE, OURS_BELL };
 
@@ -133,6 +136,9 @@ static void take_tick(struct qemu *q)
 
 	(void)!read(q->tick_fd, &count, sizeof(count)); /* only to make it unreadable */
 	q->ring_pending = true;
+	/* A guest that makes QEMU complain for hours must not fill the host's memory. */
+	(void)fallocate(q->stderr_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, STDERR_MAX,
+			STDERR_END - STDERR_MAX); /* if not now, then at the next tick */
 	if (q->shutdown_deadline_ns && kt_now_ns() > q->shutdown_deadline_ns)
 		kt_proc_signal(&q->proc, SIGKILL);
 }
@@ -239,8 +245,8 @@ static bool next_frame(struct qemu *q, struct vm_event *ret)
  */
 static void add_last_line(const struct qemu *q, struct kt_buf *b)
 {
-	kt_auto(mem) char *text = calloc(1, QEMU_STDERR_MAX + 1);
-	ssize_t n = text ? pread(q->stderr_fd, text, QEMU_STDERR_MAX, 0) : 0;
+	kt_auto(mem) char *text = calloc(1, STDERR_MAX + 1);
+	ssize_t n = text ? pread(q->stderr_fd, text, STDERR_MAX, 0) : 0;
 	const char *last = NULL, *named = NULL;
 	char *save = NULL;
 

@@ -20,8 +20,6 @@ enum {
 	QEMU_FD_NODE0 = 20,
 };
 enum { QEMU_NR_CHANNELS = 4, QEMU_WATCHES_MAX = 4 };
-/* What is kept of QEMU's own messages. */
-enum { QEMU_STDERR_MAX = 256 << 10 };
 
 /* ---- the command line (command.c) ---- */
 
