@@ -324,7 +324,9 @@ static int fall_back(const struct request *q, const struct kt_err *why, int why_
 			q->spec);
 	if (e)
 		*e = *why;
-	return kt_context(e, why_r, "ask the network, since the cache has no kernel of it");
+	return kt_context(
+		e, why_r,
+		"ask the network, since the cache has no kernel of it (--kernel path:IMAGE needs none; KTSTR_DEBIAN_MIRROR names another mirror)");
 }
 
 /*
@@ -367,9 +369,10 @@ static int check_locked(const struct request *q, const struct kc_pick *pinned,
 			const struct kc_pick *now, struct kt_err *e)
 {
 	if (!pinned->key)
-		return kt_fail(e, KT_E_USAGE, EPERM,
-			       "ktstr.lock has no kernel for '%s', and --locked forbids adding one",
-			       q->spec);
+		return kt_fail(
+			e, KT_E_USAGE, EPERM,
+			"ktstr.lock has no kernel for '%s', and --locked forbids adding one; run 'ktstr-make update' and commit ktstr.lock",
+			q->spec);
 	if (now && now->key && !kt_streq(now->key, pinned->key))
 		return kt_fail(
 			e, KT_E_USAGE, EPERM,

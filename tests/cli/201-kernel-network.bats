@@ -47,7 +47,7 @@ GET /$DEB 800 206 $((SIZE - 800)) ok" "$(grep linux-binary "$REQUESTS")"
 
 @test "one that is cut again and again without a byte is given up, and continued the next time" {
 	archive_serve linux-binary=cut:500x1 linux-binary=cut:0x4
-	fails 5 "get kernel '$SPEC': ask the network, since the cache has no kernel of it: fetch version 7.2.12-1: '$MIRROR/$DEB' was cut after 500 bytes: transfer closed with $((SIZE - 500)) bytes remaining to read" \
+	fails 5 "get kernel '$SPEC': ask the network, since the cache has no kernel of it (--kernel path:IMAGE needs none; KTSTR_DEBIAN_MIRROR names another mirror): fetch version 7.2.12-1: '$MIRROR/$DEB' was cut after 500 bytes: transfer closed with $((SIZE - 500)) bytes remaining to read" \
 		kernel fetch "$SPEC"
 	fetch_ok
 	assert_eq "GET /$DEB 500 206 $((SIZE - 500)) ok" "$(grep linux-binary "$REQUESTS" | tail -1)"
@@ -87,9 +87,9 @@ GET /$DEB 800 206 $((SIZE - 800)) ok" "$(grep linux-binary "$REQUESTS")"
 
 @test "HTML in place of the index or of the package is called that" {
 	archive_serve InRelease=htmlx1 linux-binary=html
-	fails 5 "get kernel '$SPEC': ask the network, since the cache has no kernel of it: look up the newest cloud kernel of Debian $SUITE: '$MIRROR/dists/$SUITE/InRelease' answered with an HTML page instead of the file (a login page of the network, or a proxy's error?)" \
+	fails 5 "get kernel '$SPEC': ask the network, since the cache has no kernel of it (--kernel path:IMAGE needs none; KTSTR_DEBIAN_MIRROR names another mirror): look up the newest cloud kernel of Debian $SUITE: '$MIRROR/dists/$SUITE/InRelease' answered with an HTML page instead of the file (a login page of the network, or a proxy's error?)" \
 		kernel fetch "$SPEC"
-	fails 5 "get kernel '$SPEC': ask the network, since the cache has no kernel of it: fetch version 7.2.12-1: '$MIRROR/$DEB' answered with an HTML page instead of the file (a login page of the network, or a proxy's error?)" \
+	fails 5 "get kernel '$SPEC': ask the network, since the cache has no kernel of it (--kernel path:IMAGE needs none; KTSTR_DEBIAN_MIRROR names another mirror): fetch version 7.2.12-1: '$MIRROR/$DEB' answered with an HTML page instead of the file (a login page of the network, or a proxy's error?)" \
 		kernel fetch "$SPEC"
 	assert_cache_consistent
 }
@@ -106,7 +106,7 @@ GET /$DEB 800 206 $((SIZE - 800)) ok" "$(grep linux-binary "$REQUESTS")"
 	port=${MIRROR##*:}
 	run --separate-stderr ktstr_make kernel fetch "$SPEC"
 	assert_eq 5 "$status"
-	assert_contains "${stderr_lines[-1]}" "ktstr-make: error: get kernel '$SPEC': ask the network, since the cache has no kernel of it: look up the newest cloud kernel of Debian $SUITE: fetch '$MIRROR/dists/$SUITE/InRelease': Failed to connect to 127.0.0.1 port $port"
+	assert_contains "${stderr_lines[-1]}" "ktstr-make: error: get kernel '$SPEC': ask the network, since the cache has no kernel of it (--kernel path:IMAGE needs none; KTSTR_DEBIAN_MIRROR names another mirror): look up the newest cloud kernel of Debian $SUITE: fetch '$MIRROR/dists/$SUITE/InRelease': Failed to connect to 127.0.0.1 port $port"
 	assert_cache_consistent
 }
 

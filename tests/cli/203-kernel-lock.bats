@@ -105,7 +105,7 @@ newer_appears() {
 }
 
 @test "--locked refuses to add a pin" {
-	fails 3 "get kernel 'default': ktstr.lock has no kernel for '$SPEC', and --locked forbids adding one" \
+	fails 3 "get kernel 'default': ktstr.lock has no kernel for '$SPEC', and --locked forbids adding one; run 'ktstr-make update' and commit ktstr.lock" \
 		kernel fetch --locked
 	[ ! -e ktstr.lock ]
 	assert_eq 0 "$(wc -l <"$REQUESTS")"

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/parse.h"
 #include "vmm/qemu/internal.h"
 
 #define REPLY_TIMEOUT_NS (UINT64_C(60) * 1000000000)
@@ -40,21 +41,10 @@ void gdb_done(struct gdb *g)
 
 /* ---- parsers ---- */
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 static int hex_byte(const char *s)
 {
-	int high = hex_digit(s[0]);
-	int low = high < 0 ? -1 : hex_digit(s[1]);
+	int high = kt_hex_digit(s[0]);
+	int low = high < 0 ? -1 : kt_hex_digit(s[1]);
 
 	return low < 0 ? -1 : high << 4 | low;
 }
@@ -153,10 +143,10 @@ static bool parse_hex_addr(const char *s, uint64_t *ret)
 	uint64_t v = 0;
 	unsigned digits = 0;
 
-	for (; hex_digit(*s) >= 0; s++, digits++) {
+	for (; kt_hex_digit(*s) >= 0; s++, digits++) {
 		if (digits == 16)
 			return false;
-		v = v << 4 | (unsigned)hex_digit(*s);
+		v = v << 4 | (unsigned)kt_hex_digit(*s);
 	}
 	*ret = v;
 	return digits > 0;
