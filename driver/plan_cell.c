@@ -165,7 +165,6 @@ static int resolve_cell(const struct drv_plan *p, struct drv_cell *c, struct kt_
 	s->nr_cpus = kt_topo_nr_cpus(&c->test->topology);
 	s->variant_hash = cell_variant_hash(s->topology, s->scheduler, s->work_type,
 					    &c->test->sysctls, &c->test->kargs);
-	s->keep_logs = true;
 	return 0;
 }
 

@@ -82,7 +82,7 @@ static int check_binary(const struct cfg_project *p, const struct cfg_scheduler 
 	return 0;
 }
 
-static int make_base(struct drv_run *r, const char *scheduler_path, char **ret, struct kt_err *e)
+static int make_base(const char *scheduler_path, char **ret, struct kt_err *e)
 {
 	const struct vm_initrd_file files[] = {
 		{ .guest_path = GUEST_INIT_PATH_IN_GUEST,
@@ -96,7 +96,6 @@ static int make_base(struct drv_run *r, const char *scheduler_path, char **ret, 
 	};
 	kt_auto(mem) char *cache = kc_default_dir();
 
-	(void)r;
 	if (!cache)
 		return kt_fail(e, KT_E_HOST, ENOMEM, "find the cache directory");
 	return vm_initramfs_base(cache, files, scheduler_path ? 2 : 1, ret, e);
@@ -115,7 +114,7 @@ static int prepare_scheduler(struct drv_run *r, const struct cfg_scheduler *s,
 	int ret;
 
 	if (!s)
-		return make_base(r, NULL, ret_base, e);
+		return make_base(NULL, ret_base, e);
 	if (s->build) {
 		struct drv_build_opts o = { .scheduler = s, .kernel = k, .project_dir = p->dir };
 
@@ -133,7 +132,7 @@ static int prepare_scheduler(struct drv_run *r, const struct cfg_scheduler *s,
 	ret = check_binary(p, s, path, e);
 	if (ret < 0)
 		return ret;
-	ret = make_base(r, path, ret_base, e);
+	ret = make_base(path, ret_base, e);
 	return ret < 0 ? kt_context(e, ret, "pack scheduler '%s' for the guest", s->name) : 0;
 }
 

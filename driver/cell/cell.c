@@ -339,26 +339,30 @@ static int take_signals(struct kt_err *e)
 	return fd < 0 ? kt_fail(e, KT_E_HOST, errno, "create signalfd") : fd;
 }
 
+/* What went wrong on this side is an error of the cell, named as the kinds of error are. */
+static void add_error(struct cell *c, const struct kt_err *e)
+{
+	char text[KT_ERR_TEXT_BYTES];
+
+	scn_judge_add(&c->out.judgement, SCN_ERROR, drv_kind_name(e->kind), "%s",
+		      kt_err_text(e, text, sizeof(text)));
+}
+
 static void finish_logs(struct cell *c)
 {
 	for (size_t i = 0; i < sizeof(c->log) / sizeof(c->log[0]); i++) {
-		char text[KT_ERR_TEXT_BYTES];
 		struct kt_err e = { 0 };
 
 		if (cell_log_close(&c->log[i], &e) < 0)
-			scn_judge_add(&c->out.judgement, SCN_ERROR, drv_kind_name(e.kind), "%s",
-				      kt_err_text(&e, text, sizeof(text)));
+			add_error(c, &e);
 	}
 }
 
 static void judge_all(struct cell *c, int r, const struct kt_err *e)
 {
-	char text[KT_ERR_TEXT_BYTES];
-
 	cell_judge(c);
 	if (r < 0)
-		scn_judge_add(&c->out.judgement, SCN_ERROR, drv_kind_name(e->kind), "%s",
-			      kt_err_text(e, text, sizeof(text)));
+		add_error(c, e);
 	finish_logs(c);
 	c->out.boot_ns = c->init_ns ? c->init_ns - c->machine_ns : 0;
 	c->out.total_ns = kt_now_ns() - c->started_ns;
@@ -369,12 +373,10 @@ static void judge_all(struct cell *c, int r, const struct kt_err *e)
 
 static void write_result(struct cell *c)
 {
-	char text[KT_ERR_TEXT_BYTES];
 	struct kt_err e = { 0 };
 
 	if (cell_write_sidecar(c->spec, &c->out, &e) < 0)
-		scn_judge_add(&c->out.judgement, SCN_ERROR, drv_kind_name(e.kind), "%s",
-			      kt_err_text(&e, text, sizeof(text)));
+		add_error(c, &e);
 }
 
 static void cell_done_all(struct cell *c)

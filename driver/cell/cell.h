@@ -38,7 +38,6 @@ struct cell_spec {
 	const char *run_id;
 	const char *project_commit; /* 7 hex [+ "-dirty"], NULL: unknown */
 	bool stream_output; /* --no-capture: all logs go to the parent as they come */
-	bool keep_logs; /* always true for now: logs stay for passing cells too */
 };
 
 void cell_spec_done(struct cell_spec *c);
