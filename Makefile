@@ -212,8 +212,8 @@ slow-tests := $(wildcard tests/slow/*.bats)
 tree-tests := scripts/check-layers scripts/check-headers
 run-tests = O='$(O)' CC='$(CC)' PKG_CONFIG='$(PKG_CONFIG)' scripts/run-tests
 
-# Tests of the machine boot a real kernel: the one of the cache.
-test-kernel = eval "$$(O='$(O)' scripts/test-kernel)"
+# Tests of the machine boot a real kernel: the one of the cache. Others need not wait for it.
+test-kernel = $(if $(filter %/test_vmm_machine,$(unit-tests)),eval "$$(O='$(O)' scripts/test-kernel)",:)
 
 # What the run below needs is installed and built first, by a make of its own: the flags of packages that were
 # just installed are not known to this one. The tests' sum is then the last thing printed.
