@@ -11,7 +11,11 @@
 
 #include "base/parse.h"
 
-enum { HOLDER_BYTES = 256 };
+enum {
+	HOLDER_BYTES = 256,
+	HOLDER_TRIES = 20, /* a holder writes its name right after it got the lock */
+	HOLDER_TRY_US = 1000,
+};
 
 /* A lock file of another user may be readable only; flock needs no more than that. */
 static int open_lock_file(const char *path)
@@ -67,6 +71,12 @@ static int wait_for_lock(int fd, const char *path, int op, const struct kt_lock_
 
 	if (o->waiting) {
 		read_holder(fd, &holder, purpose, sizeof(purpose));
+		for (int i = 0; !holder && i < HOLDER_TRIES; i++) {
+			(void)usleep(HOLDER_TRY_US);
+			if (flock(fd, op | LOCK_NB) == 0)
+				return 0;
+			read_holder(fd, &holder, purpose, sizeof(purpose));
+		}
 		o->waiting(o->ctx, holder, purpose);
 	}
 	if (flock(fd, op) == 0)

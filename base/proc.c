@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/internal.h"
 
 extern char **environ;
 
@@ -194,13 +195,15 @@ static _Noreturn void child_main(struct launch *l)
 {
 	const struct kt_proc_opts *o = l->o;
 
-	if (!o->outlive) {
+	if (!o->outlive && !o->guard) {
 		if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 			child_fail(l, STAGE_SETUP);
 		if (getppid() != l->parent) /* it died before we asked to be told */
 			_exit(127);
 	}
 	if (!o->keep_group && setpgid(0, 0) < 0)
+		child_fail(l, STAGE_SETUP);
+	if (o->guard && kt_proc_guard(l->parent) < 0)
 		child_fail(l, STAGE_SETUP);
 	child_map_fds(l);
 	if (o->cwd && chdir(o->cwd) < 0)
@@ -299,6 +302,7 @@ int kt_proc_start(const struct kt_proc_opts *o, struct kt_proc *ret, struct kt_e
 	struct launch l = { .o = o, .parent = getpid(), .first_free = NR_STD };
 	int r;
 
+	assert(!o->guard || (!o->keep_group && !o->outlive));
 	r = find_program(o->argv[0], &program, e);
 	if (r < 0)
 		return r;

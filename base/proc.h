@@ -27,6 +27,11 @@ struct kt_proc_opts {
 	int stdout_fd; /* 0: ours */
 	int stderr_fd; /* 0: ours */
 	bool keep_group; /* stay in our process group (default: a group of its own) */
+	/*
+	 * Its whole group ends when this process does, by whatever means (PDEATHSIG reaches our child alone): a process of
+	 * ours stands between and watches. Excludes keep_group and outlive.
+	 */
+	bool guard;
 	bool outlive; /* do not die when this thread dies (default: PDEATHSIG SIGKILL) */
 };
 

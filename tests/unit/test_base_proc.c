@@ -335,6 +335,87 @@ static void a_child_dies_with_its_parent(void **state)
 	close(fds[0]);
 }
 
+/* The process that starts it dies; all of a guarded group must, too. */
+static void a_guarded_group_ends_with_whoever_started_it(void **state)
+{
+	int fds[2], status;
+	char c;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+	pid = fork();
+	if (pid == 0) {
+		const struct kt_proc_fd held = { fds[1], 9 };
+		const struct kt_proc_opts o = {
+			.argv = SH("(sleep 60 & sleep 60) & trap '' TERM; echo >&9; sleep 60"),
+			.fds = &held,
+			.nr_fds = 1,
+			.guard = true,
+		};
+		struct kt_proc p = KT_PROC_NONE;
+
+		if (kt_proc_start(&o, &p, NULL) == 0)
+			pause();
+		_exit(1);
+	}
+	close(fds[1]);
+	assert_int_equal(read(fds[0], &c, 1), 1);
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(pipe_is_abandoned(fds[0]));
+	close(fds[0]);
+}
+
+static void a_guarded_program_is_like_any_other(void **state)
+{
+	const struct kt_proc_opts missing = { .argv = SH("true"),
+					      .cwd = "/no/such/dir",
+					      .guard = true };
+	const struct kt_proc_opts fails = { .argv = SH("echo out; echo err >&2; exit 3"),
+					    .guard = true };
+	const struct kt_proc_opts crashes = { .argv = SH("sleep 60 & kill -SEGV $$"),
+					      .guard = true };
+	const struct kt_proc_opts clean = {
+		.argv = (const char *const[]){ "ls", "/proc/self/fd", NULL }, .guard = true
+	};
+	kt_auto(buf) struct kt_buf out = { 0 };
+	kt_auto(buf) struct kt_buf err = { 0 };
+	struct kt_proc p = KT_PROC_NONE;
+	struct kt_proc_end end;
+	struct kt_err e = { 0 };
+
+	(void)state;
+	assert_int_equal(kt_proc_start(&missing, &p, &e), -ENOENT);
+	assert_int_equal(e.kind, KT_E_HOST);
+	assert_int_equal(kt_proc_run(&fails, LONG_MS, MAX, &out, &err, &end, NULL), 0);
+	assert_false(end.signalled);
+	assert_int_equal(end.code, 3);
+	assert_string_equal(kt_buf_str(&out), "out\n");
+	assert_string_equal(kt_buf_str(&err), "err\n");
+	assert_int_equal(kt_proc_run(&crashes, LONG_MS, 0, NULL, NULL, &end, NULL), 0);
+	assert_true(end.signalled);
+	assert_int_equal(end.code, SIGSEGV);
+	assert_prints(&clean, "0\n1\n2\n3\n");
+}
+
+/* What the guard holds open would otherwise outlive those who use it: the ends of pipes, and locks. */
+static void a_guard_holds_nothing_of_ours(void **state)
+{
+	const struct kt_proc_opts o = { .argv = SH("exec sleep 60"), .guard = true };
+	kt_auto(proc) struct kt_proc p = KT_PROC_NONE;
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(pipe2(fds, 0), 0);
+	assert_int_equal(kt_proc_start(&o, &p, NULL), 0);
+	close(fds[1]);
+	assert_true(pipe_is_abandoned(fds[0]));
+	close(fds[0]);
+	kt_proc_signal(&p, SIGTERM);
+	assert_int_equal(kt_proc_wait(&p, LONG_MS, NULL, NULL), 0);
+}
+
 static void a_child_that_may_outlive_does(void **state)
 {
 	int fds[2], status;
@@ -442,6 +523,9 @@ int main(void)
 		cmocka_unit_test(killing_takes_the_whole_group),
 		cmocka_unit_test(keep_group_stays_in_ours_and_dies_alone),
 		cmocka_unit_test(a_child_dies_with_its_parent),
+		cmocka_unit_test(a_guarded_group_ends_with_whoever_started_it),
+		cmocka_unit_test(a_guarded_program_is_like_any_other),
+		cmocka_unit_test(a_guard_holds_nothing_of_ours),
 		cmocka_unit_test(a_child_that_may_outlive_does),
 		cmocka_unit_test(a_run_past_its_deadline_is_killed_and_says_so),
 		cmocka_unit_test(output_past_the_cap_is_cut_and_does_not_block),
