@@ -2,10 +2,11 @@
 /*
  * An HTTP server on 127.0.0.1 that misbehaves as it is told, for the tests of downloads.
  *
- * usage: faultd [--log FILE] DIR [RULE...]
+ * usage: faultd [--log FILE] [--proxy] DIR [RULE...]
  *
- * Serves DIR (GET, HEAD, single ranges), prints the port that it listens on as the first line of
- * stdout, and dies with its parent. RULE is PART=FAULT[:NUMBER][xTIMES]: requests whose path
+ * Serves DIR (GET, HEAD, single ranges, ETag with If-None-Match and If-Range; a directory whose path
+ * ends in "/" as nginx's autoindex lists it), prints the port that it
+ * listens on as the first line of stdout, and dies with its parent. RULE is PART=FAULT[:NUMBER][xTIMES]: requests whose path
  * contains PART get FAULT, the first TIMES of them (default: all). The first rule that fits and is
  * not used up counts.
  *
@@ -16,12 +17,14 @@
  *   html           answer 200 with an HTML page
  *   wrong          flip one bit in the middle of the body
  *   norange        ignore Range
+ *   noetag         Last-Modified and If-Modified-Since instead of ETags
  *   drop           close the connection without an answer
  *
  * --log FILE: one line a request, "METHOD PATH RANGE-START STATUS BODY-BYTES FAULT", written before
  * the answer is sent, so that a client that has its answer finds it there.
  */
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -34,6 +37,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -44,14 +48,15 @@
 enum {
 	RULES_MAX = 32,
 	HEAD_BYTES = 8192,
+	VALIDATOR_BYTES = 128,
 	STEP_BYTES = 64 * 1024,
 	SLICES = 10,
 	HELD_MS = 600 * 1000
 };
 
-enum fault { OK, CUT, STALL, SLOW, STATUS, HTML, WRONG, NORANGE, DROP };
+enum fault { OK, CUT, STALL, SLOW, STATUS, HTML, WRONG, NORANGE, DROP, NOETAG };
 static const char *const fault_names[] = { "ok",   "cut",   "stall",   "slow", "status",
-					   "html", "wrong", "norange", "drop" };
+					   "html", "wrong", "norange", "drop", "noetag" };
 
 struct rule {
 	char *part;
@@ -62,6 +67,7 @@ struct rule {
 
 static struct {
 	const char *dir;
+	bool proxy; /* whole URLs are answered as if their host were ours */
 	FILE *log;
 	struct rule rules[RULES_MAX];
 	size_t nr_rules;
@@ -74,6 +80,8 @@ struct request {
 	char path[1024];
 	uint64_t from;
 	bool ranged;
+	char if_none_match[VALIDATOR_BYTES], if_range[VALIDATOR_BYTES];
+	char if_modified_since[VALIDATOR_BYTES];
 	struct rule rule; /* a copy; fault OK: none */
 	unsigned status;
 	uint64_t sent;
@@ -136,6 +144,28 @@ static void log_request(const struct request *q)
 	pthread_mutex_unlock(&server.mutex);
 }
 
+/* The value of one header field; "" when it is not there. */
+static void read_field(const char *head, const char *name, char *ret, size_t size)
+{
+	kt_auto(mem) char *start = kt_fmt("\r\n%s: ", name);
+	const char *p = start ? strcasestr(head, start) : NULL;
+
+	ret[0] = '\0';
+	if (!p)
+		return;
+	p += strlen(start);
+	(void)kt_snprintf(ret, size, "%.*s", (int)strcspn(p, "\r"), p);
+}
+
+static void drop_origin(char *path)
+{
+	char *host = strstr(path, "://");
+	char *rest = host ? strchr(host + 3, '/') : NULL;
+
+	if (rest)
+		memmove(path, rest, strlen(rest) + 1);
+}
+
 static bool read_head(struct request *q)
 {
 	char head[HEAD_BYTES];
@@ -156,6 +186,11 @@ static bool read_head(struct request *q)
 	}
 	if (sscanf(head, "%7s %1023s", q->method, q->path) != 2)
 		return false;
+	if (server.proxy)
+		drop_origin(q->path);
+	read_field(head, "If-None-Match", q->if_none_match, sizeof(q->if_none_match));
+	read_field(head, "If-Modified-Since", q->if_modified_since, sizeof(q->if_modified_since));
+	read_field(head, "If-Range", q->if_range, sizeof(q->if_range));
 	range = strcasestr(head, "\r\nRange: bytes=");
 	if (range) {
 		range += strlen("\r\nRange: bytes=");
@@ -240,22 +275,34 @@ static void send_body(struct request *q, int file, uint64_t size)
 		hold(q);
 }
 
-static void send_file(struct request *q)
+/* What tells this file from the next of its name; tests write faster than the clock of a file system ticks in seconds. */
+static void make_validators(const struct stat *st, char etag[static VALIDATOR_BYTES],
+			    char modified[static VALIDATOR_BYTES])
 {
-	kt_auto(mem) char *path = kt_fmt("%s%s", server.dir, q->path);
-	kt_auto(fd) int file = path && !strstr(q->path, "..") ? open(path, O_RDONLY | O_CLOEXEC)
-							      : -1;
-	kt_auto(buf) struct kt_buf head = { 0 };
-	struct stat st;
-	uint64_t size;
+	struct tm tm;
 
-	if (file < 0 || fstat(file, &st) < 0 || !S_ISREG(st.st_mode)) {
-		send_page(q, 404, "Not Found");
-		return;
-	}
-	size = (uint64_t)st.st_size;
-	if (q->rule.fault == NORANGE)
-		q->ranged = false;
+	(void)kt_snprintf(etag, VALIDATOR_BYTES, "\"%llx-%lx-%llx\"",
+			  (unsigned long long)st->st_mtim.tv_sec, st->st_mtim.tv_nsec,
+			  (unsigned long long)st->st_size);
+	gmtime_r(&st->st_mtim.tv_sec, &tm);
+	(void)strftime(modified, VALIDATOR_BYTES, "%a, %d %b %Y %H:%M:%S GMT", &tm);
+}
+
+static void send_not_modified(struct request *q, const char *validator)
+{
+	kt_auto(buf) struct kt_buf head = { 0 };
+
+	q->status = 304;
+	log_request(q);
+	kt_buf_addf(&head, "HTTP/1.1 304 Not Modified\r\n%s\r\nConnection: close\r\n\r\n",
+		    validator);
+	(void)send_all(q, kt_buf_str(&head), head.len); /* who hangs up does not want it */
+}
+
+static void send_whole(struct request *q, int file, uint64_t size, const char *validator)
+{
+	kt_auto(buf) struct kt_buf head = { 0 };
+
 	if (!q->ranged)
 		q->from = 0;
 	if (q->ranged && q->from >= size) {
@@ -271,11 +318,77 @@ static void send_file(struct request *q)
 		kt_buf_addf(&head, "Content-Range: bytes %llu-%llu/%llu\r\n",
 			    (unsigned long long)q->from, (unsigned long long)size - 1,
 			    (unsigned long long)size);
-	kt_buf_adds(&head, "Accept-Ranges: bytes\r\nConnection: close\r\n\r\n");
+	kt_buf_addf(&head, "%s\r\nAccept-Ranges: bytes\r\nConnection: close\r\n\r\n", validator);
 	q->sent = body_end(q, size) - q->from;
 	log_request(q);
 	if (send_all(q, kt_buf_str(&head), head.len) && !kt_streq(q->method, "HEAD"))
 		send_body(q, file, size);
+}
+
+static void send_found(struct request *q, int file, const struct stat *st)
+{
+	char etag[VALIDATOR_BYTES], modified[VALIDATOR_BYTES], line[VALIDATOR_BYTES + 32];
+	bool by_date = q->rule.fault == NOETAG;
+
+	make_validators(st, etag, modified);
+	(void)kt_snprintf(line, sizeof(line), "%s: %s", by_date ? "Last-Modified" : "ETag",
+			  by_date ? modified : etag);
+	if (kt_streq(by_date ? q->if_modified_since : q->if_none_match,
+		     by_date ? modified : etag)) {
+		send_not_modified(q, line);
+		return;
+	}
+	if (q->rule.fault == NORANGE || (q->if_range[0] && !kt_streq(q->if_range, etag)))
+		q->ranged = false;
+	send_whole(q, file, (uint64_t)st->st_size, line);
+}
+
+/* As nginx's autoindex prints a directory. */
+static void send_listing(struct request *q, const char *path)
+{
+	kt_auto(buf) struct kt_buf head = { 0 }, page = { 0 };
+	struct dirent **names = NULL;
+	int nr = scandir(path, &names, NULL, alphasort);
+
+	kt_buf_addf(
+		&page,
+		"<html>\r\n<head><title>Index of %s</title></head>\r\n<body>\r\n<h1>Index of %s</h1><hr><pre><a href=\"../\">../</a>\r\n",
+		q->path, q->path);
+	for (int i = 0; i < nr; i++) {
+		if (names[i]->d_name[0] != '.')
+			kt_buf_addf(
+				&page,
+				"<a href=\"%s\">%s</a>                 01-Aug-2025 10:00           147906904\r\n",
+				names[i]->d_name, names[i]->d_name);
+		free(names[i]);
+	}
+	free(names);
+	kt_buf_adds(&page, "</pre><hr></body>\r\n</html>\r\n");
+	kt_buf_addf(
+		&head,
+		"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n",
+		page.len);
+	q->status = 200;
+	q->sent = page.len;
+	log_request(q);
+	if (send_all(q, kt_buf_str(&head), head.len))
+		(void)send_all(q, kt_buf_str(&page), page.len); /* who hangs up does not want it */
+}
+
+static void send_file(struct request *q)
+{
+	kt_auto(mem) char *path = kt_fmt("%s%s", server.dir, q->path);
+	kt_auto(fd) int file = path && !strstr(q->path, "..") ? open(path, O_RDONLY | O_CLOEXEC)
+							      : -1;
+	struct stat st;
+	bool there = file >= 0 && fstat(file, &st) == 0;
+
+	if (there && S_ISREG(st.st_mode))
+		send_found(q, file, &st);
+	else if (there && S_ISDIR(st.st_mode) && kt_ends_with(q->path, "/"))
+		send_listing(q, path);
+	else
+		send_page(q, 404, "Not Found");
 }
 
 static void *serve(void *arg)
@@ -314,7 +427,7 @@ static int listen_anywhere(unsigned *ret_port)
 static int usage(const char *what)
 {
 	fprintf(stderr,
-		"faultd: %s; usage: faultd [--log FILE] DIR [PART=FAULT[:NUMBER][xTIMES]...]\n",
+		"faultd: %s; usage: faultd [--log FILE] [--proxy] DIR [PART=FAULT[:NUMBER][xTIMES]...]\n",
 		what);
 	return 2;
 }
@@ -328,6 +441,10 @@ static const char *read_arguments(int argc, char **argv)
 		if (!server.log)
 			return "cannot open the log";
 		i += 2;
+	}
+	if (i < argc && kt_streq(argv[i], "--proxy")) {
+		server.proxy = true;
+		i++;
 	}
 	if (i >= argc)
 		return "no directory";
