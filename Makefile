@@ -133,6 +133,9 @@ $(call objects,$(O)/obj,$($(1)-src)) $(call objects,$(O)/guest-obj,$($(1)-src)):
 endef
 $(foreach m,$(modules),$(eval $(call module-rules,$(m))))
 
+# What .incbin reads is not in any .d file.
+$(O)/obj/kernel-cache/kconfig/builtin.o $(O)/fuzz/obj/kernel-cache/kconfig/builtin.o: $(wildcard config/*.kconfig)
+
 # --- programs inside the guest --------------------------------------------------------------------
 # Stripped, as they travel into every machine; X.debug beside is for debuggers.
 guest-lib = $(O)/guest/lib$(1).a
@@ -209,6 +212,7 @@ include $(wildcard tests/*/module.mk)
 cli-tests := $(wildcard tests/cli/*.bats)
 vm-tests := $(wildcard tests/vm/*.bats)
 slow-tests := $(wildcard tests/slow/*.bats)
+kernel-tests := $(wildcard tests/kernels/*.bats)
 tree-tests := scripts/check-layers scripts/check-headers
 run-tests = O='$(O)' CC='$(CC)' PKG_CONFIG='$(PKG_CONFIG)' scripts/run-tests
 
@@ -216,27 +220,31 @@ run-tests = O='$(O)' CC='$(CC)' PKG_CONFIG='$(PKG_CONFIG)' scripts/run-tests
 test-kernel = $(if $(filter %/test_vmm_machine,$(unit-tests)),eval "$$(O='$(O)' scripts/test-kernel)",:)
 
 # What the run below needs is installed and built first, by a make of its own: the flags of packages that were
-# just installed are not known to this one. The tests' sum is then the last thing printed.
+# just installed are not known to this one. The tests' sum is then the last thing printed: one run for all of them.
 install-deps = $(if $(filter 1,$(KTSTR_SKIP_DEPS)),,$(if $(wildcard scripts/install-deps),scripts/install-deps))
 build-all = +@$(MAKE) $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc)) all
-.PHONY: deps check check-all check-unit check-cli check-vm check-slow check-layers check-headers unit-tests
+.PHONY: deps check check-ci check-all check-unit check-cli check-vm check-slow check-kernels check-layers check-headers \
+	unit-tests
 deps:
 	@$(install-deps)
 unit-tests: $(unit-tests) $(test-programs)
-check: deps
+# check-ci: and a kernel built from source, which takes minutes where the cache does not have it. check-all: and the
+# slow tests.
+check-ci check-all: more-tests = $(kernel-tests)
+check-all: more-tests += $(slow-tests)
+check check-ci check-all: deps
 	$(build-all) unit-tests
-	@$(test-kernel); $(run-tests) $(tree-tests) $(unit-tests) $(cli-tests) $(vm-tests)
-check-all: deps
-	$(build-all) unit-tests
-	@$(test-kernel); $(run-tests) $(tree-tests) $(unit-tests) $(cli-tests) $(vm-tests) $(slow-tests)
+	@$(test-kernel); $(run-tests) $(tree-tests) $(unit-tests) $(cli-tests) $(vm-tests) $(more-tests)
 check-unit: unit-tests
 	@$(test-kernel); $(run-tests) $(unit-tests)
 check-cli: all $(test-programs)
 	@$(run-tests) $(cli-tests)
 check-vm: all
 	@$(run-tests) $(vm-tests)
-check-slow: all
+check-slow: all $(test-programs)
 	@$(run-tests) $(slow-tests)
+check-kernels: all
+	@$(run-tests) $(kernel-tests)
 check-layers check-headers:
 	@$(run-tests) scripts/$@
 
@@ -246,8 +254,8 @@ c-sources := $(filter $(if $(M),$(M:%=%/%),%).c,$(module-sources) $(guest-init-s
 	$(wildcard tests/unit/test_$(if $(M),$(subst -,_,$(M))_)*.c tests/fuzz/fuzz_$(if $(M),$(subst -,_,$(M))_)*.c) \
 	$(if $(M),,$(wildcard tests/faultd/*.c tests/data/*.c tests/vm/progs/*.c))
 formatted = $(wildcard $(addsuffix *.[ch],$(sort $(dir $(c-sources)))) bpf/*.c bpf/*.h include/ktstr/*.h)
-shell-sources = $(shell grep -lE '^\#!.*(bash|/sh)' scripts/* .ci/* 2>/dev/null) $(wildcard tests/*.bash)
-bats-sources = $(cli-tests) $(vm-tests) $(slow-tests)
+shell-sources = $(shell grep -lE '^\#!.*(bash|/sh)' scripts/* .ci/* 2>/dev/null) $(wildcard tests/*.bash scripts/*.bash)
+bats-sources = $(cli-tests) $(vm-tests) $(slow-tests) $(kernel-tests)
 # In bats every command that fails ends the test, each test is a subshell, run sets variables, and scripts for inner
 # shells are quoted.
 bats-off := SC2164,SC2030,SC2031,SC2016,SC2154,SC2314,SC2315
@@ -293,7 +301,10 @@ $(O)/fuzz/obj/%.o: %.cc $(O)/flags
 	@mkdir -p $(@D)
 	$(call say,FUZZCXX,$<)$(FUZZ_CXX) -std=c++17 $(defines) $(includes) $(pkg-flags) -O1 -g $(fuzz-san) \
 		-fsanitize=fuzzer-no-link $(deps-flags) -c $< -o $@
-fuzz-src-of = $(foreach m,$(call closure,$(1)),$(filter %.c %.cc,$($(m)-src)))
+$(O)/fuzz/obj/%.o: %.S $(O)/flags
+	@mkdir -p $(@D)
+	$(call say,AS,$<)$(FUZZ_CC) $(kt-asflags) $(deps-flags) -c $< -o $@
+fuzz-src-of = $(foreach m,$(call closure,$(1)),$($(m)-src))
 define fuzz-rules
 $(call fuzz-of,$(1)): $(O)/fuzz/%: $(O)/fuzz/obj/tests/fuzz/%.o $(call objects,$(O)/fuzz/obj,$(call fuzz-src-of,$(1)))
 	$$(call say,LINK,$$(@:$(O)/%=%))$(if $(filter $(CXX),$(call linker-of,$(1))),$(FUZZ_CXX),$(FUZZ_CC)) \
@@ -306,9 +317,11 @@ fuzz-targets := $(foreach m,$(modules),$(call fuzz-of,$(m)))
 fuzz: $(fuzz-targets)
 
 # --- the rest ---------------------------------------------------------------------------------------------
-.PHONY: bench demo docs install clean help
-bench: all
+.PHONY: bench bench-kernels demo docs install clean help
+bench: all $(test-programs)
 	@O='$(O)' scripts/bench
+bench-kernels: all $(test-programs)
+	@O='$(O)' scripts/bench-kernels
 demo: deps
 	$(build-all)
 	@O='$(O)' scripts/demo
@@ -325,14 +338,17 @@ help:
 # help: make                       everything, into build/ (O=DIR: elsewhere; V=1: show commands)
 # help: make check                 headers, layers, unit, cli and vm tests; installs what is missing first
 # help:                            (KTSTR_SKIP_DEPS=1: does not)
+# help: make check-ci              the same and check-kernels
 # help: make check-all             the same and the slow tests
 # help: make check-unit            one part only (M=base: one module's unit tests); also
 # help:                            check-cli check-vm check-slow check-layers check-headers
+# help: make check-kernels         build a kernel from source (minutes, where the cache does not have it), and test on it
 # help: make demo                  build, then run the example project
 # help: make lint                  clang-tidy, gcc -fanalyzer, cppcheck, shellcheck
 # help: make format                clang-format over all C files; format-check only looks
 # help: make fuzz                  libFuzzer programs into build/fuzz/
 # help: make bench                 measure, and print the table
+# help: make bench-kernels         the same for fetching, building and booting a kernel from source: an hour
 # help: make docs                  write the generated parts of docs/
 # help: make install               into PREFIX (/usr/local), below DESTDIR
 # help: make clean                 remove build/ (or O=DIR)

@@ -57,9 +57,18 @@ struct cfg_location {
 	int line, column; /* 1-based; 0: not from the file (a default) */
 };
 
+/* What is built when a kernel has to be built; what each means is said in kernel-cache/kernel-cache.h. */
+enum cfg_flavour { CFG_FLAVOUR_MINIMAL, CFG_FLAVOUR_FULL };
+
 struct cfg_kernel {
 	char *name;
 	char *source;
+	struct kt_strv
+		kconfig; /* each a file, relative to the project directory, or one line "CONFIG_X=y" */
+	enum cfg_flavour flavour;
+	char *base; /* "allnoconfig", "defconfig", "tree" or a file as written; NULL: that of the flavour */
+	char *toolchain; /* as written; NULL: by environment */
+	char *pahole; /* likewise */
 	struct cfg_location at;
 };
 
@@ -68,6 +77,7 @@ struct cfg_scheduler {
 	char *build; /* shell command, NULL: nothing to build */
 	char *binary; /* as written: relative to the project directory */
 	struct kt_strv args;
+	bool kernel_source; /* its build command gets $KTSTR_KERNEL_SOURCE */
 	struct cfg_location at;
 };
 
@@ -113,6 +123,8 @@ struct cfg_project {
 	enum cfg_accel accel; /* [vm] accel */
 	double time_scale; /* [vm] time-scale, default 4 */
 	bool tcg_clock_real; /* [vm] tcg-clock = "real" */
+	char *cache_remote; /* [cache] remote; NULL: none */
+	char *cache_mirror; /* [cache] mirror; NULL: kernel.org itself */
 	struct cfg_kernel *kernels;
 	size_t nr_kernels;
 	struct cfg_scheduler *schedulers;

@@ -153,6 +153,7 @@ cfg_apply_fn cfg_apply_sysctls;
 cfg_apply_fn cfg_apply_cgroup_name, cfg_apply_workers, cfg_apply_work, cfg_apply_work_type,
 	cfg_apply_cpuset;
 cfg_apply_fn cfg_apply_nodes, cfg_apply_distances;
+cfg_apply_fn cfg_apply_kconfig, cfg_apply_flavour, cfg_apply_cache_url;
 
 /* A test while it is read, with the places that later rules point at. */
 struct cfg_test_build {

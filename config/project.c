@@ -12,6 +12,10 @@ void cfg_project_free(struct cfg_project *p)
 	for (size_t i = 0; i < p->nr_kernels; i++) {
 		free(p->kernels[i].name);
 		free(p->kernels[i].source);
+		kt_strv_done(&p->kernels[i].kconfig);
+		free(p->kernels[i].base);
+		free(p->kernels[i].toolchain);
+		free(p->kernels[i].pahole);
 	}
 	for (size_t i = 0; i < p->nr_schedulers; i++) {
 		free(p->schedulers[i].name);
@@ -24,6 +28,8 @@ void cfg_project_free(struct cfg_project *p)
 	free(p->kernels);
 	free(p->schedulers);
 	free(p->tests);
+	free(p->cache_remote);
+	free(p->cache_mirror);
 	free(p->file);
 	free(p->dir);
 	free(p->name);
@@ -56,6 +62,23 @@ void cfg_apply_cache(struct cfg_loader *l, const struct cfg_key *k, const struct
 {
 	(void)k; /* likewise */
 	cfg_apply_table(l, CFG_T_CACHE, v, obj);
+}
+
+void cfg_apply_cache_url(struct cfg_loader *l, const struct cfg_key *k, const struct cfg_node *v,
+			 void *obj)
+{
+	const char *scheme = v->type == CFG_STRING ? strstr(v->string, "://") : NULL;
+	bool file = scheme && kt_starts_with(v->string, "file://");
+	bool http = scheme &&
+		    (kt_starts_with(v->string, "http://") || kt_starts_with(v->string, "https://"));
+	bool mirror = kt_streq(k->name, "mirror");
+
+	if ((scheme && !file && !http) || (mirror && v->type == CFG_STRING && !file && !http))
+		cfg_bad(l, v, "'%s' is \"%.60s\": expected %s", k->name, v->string,
+			mirror ? "http://, https:// or file://"
+			       : "http://, https://, file:// or a directory");
+	else
+		cfg_apply_string(l, k, v, obj);
 }
 
 void cfg_apply_accel(struct cfg_loader *l, const struct cfg_key *k, const struct cfg_node *v,
@@ -119,6 +142,51 @@ static char *copy_name(struct cfg_loader *l, const struct cfg_node *v)
 	return s;
 }
 
+/* "CONFIG_X=y"; what does not begin with CONFIG_ is a file, which is looked for when it is needed. */
+static bool kconfig_ok(struct cfg_loader *l, const struct cfg_node *v)
+{
+	size_t name;
+
+	if (v->type != CFG_STRING) {
+		cfg_bad_type(l, v, "a file or a line such as \"CONFIG_X=y\"");
+		return false;
+	}
+	if (!v->string[0]) {
+		cfg_bad(l, v, "an empty file name");
+		return false;
+	}
+	if (!kt_starts_with(v->string, "CONFIG_"))
+		return true;
+	name = strspn(v->string, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_");
+	if (name > strlen("CONFIG_") && v->string[name] == '=' && v->string[name + 1])
+		return true;
+	cfg_bad(l, v, "'%.60s' is no option with a value", v->string);
+	cfg_bad_help(l, "write \"%.*s=y\", or =n, =m, =256, =\\\"text\\\"", (int)name, v->string);
+	return false;
+}
+
+void cfg_apply_kconfig(struct cfg_loader *l, const struct cfg_key *k, const struct cfg_node *v,
+		       void *obj)
+{
+	bool ok = true;
+
+	for (size_t i = 0; v->type == CFG_ARRAY && i < v->nr; i++)
+		ok = kconfig_ok(l, &v->child[i]) && ok;
+	if (ok)
+		cfg_apply_strings(l, k, v, obj);
+}
+
+void cfg_apply_flavour(struct cfg_loader *l, const struct cfg_key *k, const struct cfg_node *v,
+		       void *obj)
+{
+	static const char *const names[] = { "minimal", "full" }; /* enum cfg_flavour */
+	int i = cfg_choice(l, v, "flavour", names, 2);
+
+	(void)k; /* one field */
+	if (i >= 0)
+		((struct cfg_kernel *)obj)->flavour = (enum cfg_flavour)i;
+}
+
 void cfg_apply_kernels(struct cfg_loader *l, const struct cfg_key *k, const struct cfg_node *v,
 		       void *obj)
 {
@@ -156,5 +224,9 @@ void cfg_apply_schedulers(struct cfg_loader *l, const struct cfg_key *k, const s
 			cfg_diag_add(&l->diag, m->key_line, m->key_column,
 				     "'eevdf' is the kernel's own scheduler: choose another name");
 		cfg_apply_table(l, CFG_T_SCHEDULER, m, &p->schedulers[i]);
+		if (p->schedulers[i].kernel_source && !p->schedulers[i].build &&
+		    !cfg_get(m, "build"))
+			cfg_bad(l, cfg_get(m, "kernel-source"),
+				"'kernel-source' is for the build command, and there is no 'build'");
 	}
 }

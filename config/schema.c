@@ -36,13 +36,35 @@ const struct cfg_key cfg_keys[] = {
 	  .apply = cfg_apply_project_name, FIELD(struct cfg_project, name) },
 
 	{ CFG_T_KERNEL, "source", "string", NULL,
-	  "where it comes from: debian:SUITE/cloud, path:DIR-or-image, or a cache key",
+	  "where it comes from: stable (the newest stable series), 6.12 (its newest), 6.12.40, 6.15-rc3, "
+	  "6.12..6.16 (the newest of each series in between: one kernel each), git+URL#REF, "
+	  "path:DIR-or-image, a tarball's URL or file, debian:SUITE/linux-source-6.12, "
+	  "debian:SUITE/cloud (prebuilt), or a cache key",
 	  .apply = cfg_apply_string, FIELD(struct cfg_kernel, source) },
-	{ CFG_T_KERNEL, "kconfig", "array of strings", "", "configuration fragments",
-	  .apply = NULL },
+	{ CFG_T_KERNEL, "kconfig", "array of strings", "",
+	  "what to configure besides: files, relative to the project's directory, or lines \"CONFIG_X=y\"; "
+	  "later ones win. This and what follows matter to kernels that have to be built",
+	  .apply = cfg_apply_kconfig, FIELD(struct cfg_kernel, kconfig),
+	  WITHIN(0, STRINGS_MAX / 2) },
+	{ CFG_T_KERNEL, "flavour", "string", "\"minimal\"",
+	  "\"minimal\": only what tests need, boots fastest; \"full\": the kernel's own defaults, and what "
+	  "tests need",
+	  .apply = cfg_apply_flavour, FIELD(struct cfg_kernel, flavour) },
+	{ CFG_T_KERNEL, "base", "string", "",
+	  "what the configuration begins with: \"allnoconfig\", \"defconfig\", \"tree\" (the .config of the "
+	  "source tree) or a file such as a distribution's; by flavour when absent",
+	  .apply = cfg_apply_string, FIELD(struct cfg_kernel, base) },
+	{ CFG_T_KERNEL, "toolchain", "string", "",
+	  "gcc, clang, gcc-13, clang-19, or a prefix such as /opt/x/bin/x86_64-linux-; $LLVM, $CC or gcc when "
+	  "absent",
+	  .apply = cfg_apply_string, FIELD(struct cfg_kernel, toolchain) },
+	{ CFG_T_KERNEL, "pahole", "string", "",
+	  "program that makes BTF; $PAHOLE or pahole when absent", .apply = cfg_apply_string,
+	  FIELD(struct cfg_kernel, pahole) },
 
 	{ CFG_T_SCHEDULER, "binary", "string", NULL,
-	  "the program that loads the scheduler, relative to the project's directory",
+	  "the program that loads the scheduler, relative to the project's directory; \"$KTSTR_OUT/NAME\" is in the "
+	  "directory that its build command writes to, one for each kernel",
 	  .apply = cfg_apply_string, FIELD(struct cfg_scheduler, binary) },
 	{ CFG_T_SCHEDULER, "build", "string", "",
 	  "shell command that builds it, run in the project's directory", .apply = cfg_apply_string,
@@ -50,6 +72,10 @@ const struct cfg_key cfg_keys[] = {
 	{ CFG_T_SCHEDULER, "args", "array of strings", "", "arguments it is always given",
 	  .apply = cfg_apply_strings, FIELD(struct cfg_scheduler, args),
 	  WITHIN(0, STRINGS_MAX / 2) },
+	{ CFG_T_SCHEDULER, "kernel-source", "boolean", "false",
+	  "its build command gets $KTSTR_KERNEL_SOURCE, the source tree of the kernel: only for kernels that "
+	  "are built here",
+	  .apply = cfg_apply_bool, FIELD(struct cfg_scheduler, kernel_source) },
 	{ CFG_T_SCHEDULER, "profiles", "tables", "",
 	  "flag profiles; every valid combination is a variant", .apply = NULL },
 
@@ -167,7 +193,13 @@ const struct cfg_key cfg_keys[] = {
 	  "that fail are inconclusive",
 	  .apply = cfg_apply_tcg_clock },
 
-	{ CFG_T_CACHE, "remote", "string", "", "a cache shared between machines", .apply = NULL },
+	{ CFG_T_CACHE, "remote", "URL or directory", "",
+	  "a cache shared between machines: http(s)://, file:// or a directory; asked before a build, and given "
+	  "what was built; who can write there decides what boots here",
+	  .apply = cfg_apply_cache_url, FIELD(struct cfg_project, cache_remote) },
+	{ CFG_T_CACHE, "mirror", "URL", "",
+	  "where kernels come from instead of kernel.org; laid out as that is",
+	  .apply = cfg_apply_cache_url, FIELD(struct cfg_project, cache_mirror) },
 };
 
 const size_t cfg_nr_keys = sizeof(cfg_keys) / sizeof(cfg_keys[0]);

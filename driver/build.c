@@ -53,7 +53,10 @@ static int make_env(const struct drv_build_opts *o, struct kt_strv *ret)
 	    kt_strv_addf(ret, "KTSTR_OUT=%s", o->build_dir) < 0 ||
 	    kt_strv_addf(ret, "KTSTR_KERNEL_RELEASE=%s", k->release) < 0)
 		return -ENOMEM;
-	return 0;
+	/* Without "=": taken out of the environment, so that an outer one is never mistaken for it. */
+	if (o->kernel_source)
+		return kt_strv_addf(ret, "KTSTR_KERNEL_SOURCE=%s", o->kernel_source);
+	return kt_strv_add(ret, "KTSTR_KERNEL_SOURCE");
 }
 
 static int start(struct build *b, struct kt_err *e)
@@ -78,6 +81,7 @@ static int start(struct build *b, struct kt_err *e)
 		.cwd = b->o->project_dir,
 		.stdout_fd = write_fd,
 		.stderr_fd = write_fd,
+		.guard = true,
 	};
 	return kt_proc_start(&po, &b->proc, e);
 }

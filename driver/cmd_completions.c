@@ -16,6 +16,8 @@ static const char *words_of(enum drv_complete c)
 		return "ktstr-make test --list --include-ignored 2>/dev/null | cut -d' ' -f1 | sort -u";
 	case DRV_COMPLETE_KERNEL:
 		return "ktstr-make kernel list --names 2>/dev/null";
+	case DRV_COMPLETE_KEY:
+		return "ktstr-make kernel list 2>/dev/null | tail -n +2 | cut -d' ' -f1";
 	case DRV_COMPLETE_NONE:
 	case DRV_COMPLETE_FILE:
 	case DRV_COMPLETE_DIR:
@@ -66,6 +68,7 @@ struct dialect {
 	const char *locals;
 	const char *words; /* the words typed so far, without the program's name */
 	const char *directories; /* offer directories, and be done */
+	const char *files; /* likewise */
 	const char *tail;
 };
 
@@ -76,6 +79,7 @@ static const struct dialect bash = {
 		"\tCOMPREPLY=()\n",
 	.words = "\"${COMP_WORDS[@]:1:COMP_CWORD-1}\"",
 	.directories = "mapfile -t COMPREPLY < <(compgen -d -- \"$cur\"); return",
+	.files = "mapfile -t COMPREPLY < <(compgen -f -- \"$cur\"); return",
 	.tail = "\tmapfile -t COMPREPLY < <(compgen -W \"$list\" -- \"$cur\")\n}\n"
 		"complete -F _ktstr_make ktstr-make\n",
 };
@@ -86,6 +90,7 @@ static const struct dialect zsh = {
 		"\tlocal cur=${words[CURRENT]} prev=${words[CURRENT-1]} cmd=\"\" list=\"\" skip=\"\" w\n",
 	.words = "\"${(@)words[2,CURRENT-1]}\"",
 	.directories = "_files -/; return",
+	.files = "_files; return",
 	.tail = "\tcompadd -- ${=list}\n}\ncompdef _ktstr_make ktstr-make\n",
 };
 
@@ -123,6 +128,8 @@ static void add_value_arms(struct kt_buf *b, const struct dialect *d, const char
 			kt_buf_addf(b, "list=\"$(%s)\"", source);
 		} else if (o->complete == DRV_COMPLETE_DIR) {
 			kt_buf_adds(b, d->directories);
+		} else if (o->complete == DRV_COMPLETE_FILE) {
+			kt_buf_adds(b, d->files);
 		} else {
 			kt_buf_adds(b, "list=\"\"");
 		}
@@ -252,7 +259,9 @@ static void fish_options(struct kt_buf *b, const char *condition, const struct d
 		if (o->short_name)
 			kt_buf_addf(b, " -s %c", o->short_name);
 		if (o->arg)
-			kt_buf_adds(b, o->complete == DRV_COMPLETE_DIR ? " -r" : " -x");
+			kt_buf_adds(b, o->complete == DRV_COMPLETE_DIR    ? " -r"
+				       : o->complete == DRV_COMPLETE_FILE ? " -rF"
+									  : " -x");
 		if (o->choices) {
 			kt_buf_adds(b, " -a '");
 			add_words(b, o->choices);

@@ -2,6 +2,7 @@
 /* test: plan, prepare, run, report. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -38,12 +39,12 @@ struct test_opts {
 	}
 static const struct drv_option options[] = {
 	ROW("list", 'l', DRV_OPT_FLAG, NULL,
-	    "list what would run: test, topology, scheduler, kernel", NULL, DRV_COMPLETE_NONE,
-	    list),
+	    "list what would run: test, topology, scheduler, kernel; asks no network, so a range of kernels is one",
+	    NULL, DRV_COMPLETE_NONE, list),
 	ROW("json", 0, DRV_OPT_FLAG, NULL, "with --list: one JSON document", NULL,
 	    DRV_COMPLETE_NONE, json),
 	ROW("kernel", 'k', DRV_OPT_STRINGS, "NAME|SPEC",
-	    "a kernel of ktstr.toml, or a source such as path:../bzImage; without it the kernel named 'default'",
+	    "a kernel of ktstr.toml, or a source such as path:../bzImage, 6.12 or 6.12..6.16; without it the kernel named 'default'",
 	    NULL, DRV_COMPLETE_KERNEL, kernels),
 	ROW("accel", 0, DRV_OPT_CHOICE, "HOW", "how machines run; kvm fails rather than emulate",
 	    accel_words, DRV_COMPLETE_NONE, accel),
@@ -84,15 +85,30 @@ static int load_project(struct cfg_project **ret, struct kt_err *e)
 	return r < 0 ? r : cfg_load(path, ret, e);
 }
 
-static int make_plan(const struct drv_ctx *ctx, const struct cfg_project *p, struct drv_plan *ret,
-		     struct kt_err *e)
+/* What the options say, of the working directory; the plan borrows from @keep. */
+static int anchor_kernels(const struct test_opts *o, const struct cfg_project *p,
+			  struct kt_strv *keep, struct drv_strings *ret, struct kt_err *e)
+{
+	int r = 0;
+
+	ret->nr = o->kernels.nr;
+	for (size_t i = 0; r == 0 && i < ret->nr; i++)
+		r = drv_anchor_spec(p, o->kernels.v[i], keep, &ret->v[i], e);
+	return r;
+}
+
+/* @wanted: these kernels instead of @kernels; may be NULL. */
+static int make_plan(const struct drv_ctx *ctx, const struct cfg_project *p,
+		     const struct drv_strings *kernels, const struct drv_wanted_list *wanted,
+		     struct drv_plan *ret, struct kt_err *e)
 {
 	const struct test_opts *o = ctx->opts;
 	const struct drv_select s = {
 		.filters = ctx->operands,
 		.nr_filters = ctx->nr_operands,
-		.kernels = o->kernels.v,
-		.nr_kernels = o->kernels.nr,
+		.kernels = kernels ? kernels->v : NULL,
+		.nr_kernels = kernels ? kernels->nr : 0,
+		.wanted = wanted,
 		.ignored = o->ignored           ? DRV_IGNORED_ONLY
 			   : o->include_ignored ? DRV_IGNORED_TOO
 						: DRV_IGNORED_LEAVE_OUT,
@@ -181,23 +197,47 @@ static enum vm_accel wanted_accel(const struct drv_ctx *ctx, const struct cfg_pr
 	return VM_ACCEL_AUTO;
 }
 
+/* Every range becomes its versions, and the cells are planned again for these. */
+static int expand_kernels(struct drv_ctx *ctx, struct drv_plan *plan,
+			  const struct drv_kernel_args *args, struct drv_wanted_list *wanted,
+			  struct kt_err *e)
+{
+	const struct cfg_project *p = plan->project;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < plan->nr_kernels; i++) {
+		const struct drv_kernel *k = &plan->kernels[i];
+
+		if (drv_wanted_add(wanted, k->name, k->source, k->config) < 0)
+			return kt_fail(e, KT_E_HOST, ENOMEM, "plan kernels");
+	}
+	r = drv_wanted_expand(p, args, wanted, e);
+	if (r < 0)
+		return r;
+	drv_plan_done(plan);
+	return make_plan(ctx, p, NULL, wanted, plan, e);
+}
+
 static int fetch_kernels(struct drv_run *r, struct kt_err *e)
 {
-	const struct test_opts *o = r->ctx->opts;
-	const struct drv_fetch_opts fo = {
-		.project_dir = r->plan->project->dir,
-		.offline = o->offline,
-		.locked = o->locked,
-	};
+	struct drv_plan *plan = r->plan;
+	const struct drv_fetch_opts fo = { .project = plan->project, .args = r->kernel_args };
+	kt_auto(drv_fetches) struct drv_fetches f = { 0 };
+	int ret;
 
-	for (size_t i = 0; i < r->plan->nr_kernels; i++) {
-		struct drv_kernel *k = &r->plan->kernels[i];
-		int ret = drv_fetch(r->ctx, k->source, &fo, &k->entry, e);
-
-		if (ret < 0)
-			return kt_context(e, ret, "get kernel '%s'", k->name);
+	f.v = calloc(plan->nr_kernels + 1, sizeof(*f.v));
+	if (!f.v)
+		return kt_fail(e, KT_E_HOST, ENOMEM, "get %zu kernels", plan->nr_kernels);
+	f.nr = plan->nr_kernels;
+	for (size_t i = 0; i < f.nr; i++) {
+		f.v[i].name = plan->kernels[i].name;
+		f.v[i].source = plan->kernels[i].source;
+		f.v[i].config = plan->kernels[i].config;
 	}
-	return 0;
+	ret = drv_fetch_all(r->ctx, &f, &fo, e);
+	for (size_t i = 0; ret == 0 && i < f.nr; i++)
+		plan->kernels[i].entry = kt_take(f.v[i].entry);
+	return ret;
 }
 
 static void set_limits(const struct drv_run *r, struct drv_limits *ret)
@@ -251,12 +291,15 @@ static int run_prepared(struct drv_run *r, struct kt_err *e)
 	return ret;
 }
 
-static int run(struct drv_ctx *ctx, struct drv_plan *plan, struct kt_err *e)
+static int run(struct drv_ctx *ctx, struct drv_plan *plan, struct drv_wanted_list *wanted,
+	       struct kt_err *e)
 {
 	const struct test_opts *o = ctx->opts;
+	const struct drv_kernel_args args = { .offline = o->offline, .locked = o->locked };
 	kt_auto(drv_run) struct drv_run r = {
 		.ctx = ctx,
 		.plan = plan,
+		.kernel_args = &args,
 		.json = o->format == FORMAT_JSON,
 		.no_capture = o->no_capture,
 		.started = time(NULL),
@@ -272,6 +315,8 @@ static int run(struct drv_ctx *ctx, struct drv_plan *plan, struct kt_err *e)
 	r.commit = drv_commit_of(plan->project->dir);
 	ret = drv_run_make_out_dir(&r, e);
 	if (ret == 0)
+		ret = expand_kernels(ctx, plan, &args, wanted, e);
+	if (ret == 0)
 		ret = fetch_kernels(&r, e);
 	return ret < 0 ? ret : run_prepared(&r, e);
 }
@@ -280,10 +325,15 @@ static int test_run(struct drv_ctx *ctx, struct kt_err *e)
 {
 	const struct test_opts *o = ctx->opts;
 	kt_auto(cfg_project) struct cfg_project *p = NULL;
+	kt_auto(drv_wanted_list) struct drv_wanted_list wanted = {
+		0
+	}; /* the plan borrows from it */
+	kt_auto(strv) struct kt_strv keep = { 0 };
+	struct drv_strings kernels;
 	kt_auto(drv_plan) struct drv_plan plan = { 0 };
 	int r;
 
-	ctx->json_document = o->list && o->json;
+	ctx->json_document = o->json; /* without --list it is refused */
 	ctx->json_events = !o->list && o->format == FORMAT_JSON;
 	r = check_opts(o, e);
 	if (r < 0)
@@ -291,10 +341,13 @@ static int test_run(struct drv_ctx *ctx, struct kt_err *e)
 	r = load_project(&p, e);
 	if (r < 0)
 		return r;
-	r = make_plan(ctx, p, &plan, e);
+	r = anchor_kernels(o, p, &keep, &kernels, e);
 	if (r < 0)
 		return r;
-	return o->list ? list(&plan, o->json, e) : run(ctx, &plan, e);
+	r = make_plan(ctx, p, &kernels, NULL, &plan, e);
+	if (r < 0)
+		return r;
+	return o->list ? list(&plan, o->json, e) : run(ctx, &plan, &wanted, e);
 }
 
 const struct drv_command drv_cmd_test = {

@@ -17,7 +17,7 @@ static const struct drv_option options[] = {
 	  DRV_COMPLETE_KERNEL, offsetof(struct update_opts, kernels) },
 };
 
-static bool wanted(const struct update_opts *o, const char *name)
+static bool is_wanted(const struct update_opts *o, const char *name)
 {
 	for (size_t i = 0; i < o->kernels.nr; i++) {
 		if (kt_streq(o->kernels.v[i], name))
@@ -52,10 +52,42 @@ static int check_names(const struct update_opts *o, const struct cfg_project *p,
 	return 0;
 }
 
+static int choose(const struct update_opts *o, const struct cfg_project *p,
+		  struct drv_wanted_list *ret, struct kt_err *e)
+{
+	const struct drv_kernel_args args = { .update = true }; /* ranges are looked up anew, too */
+	int r = check_names(o, p, e);
+
+	for (size_t i = 0; r == 0 && i < p->nr_kernels; i++) {
+		const struct cfg_kernel *k = &p->kernels[i];
+
+		if (is_wanted(o, k->name) && drv_wanted_add(ret, k->name, k->source, k) < 0)
+			r = kt_fail(e, KT_E_HOST, ENOMEM, "choose kernels");
+	}
+	return r < 0 ? r : drv_wanted_expand(p, &args, ret, e);
+}
+
+static int update(struct drv_ctx *ctx, const struct cfg_project *p,
+		  const struct drv_wanted_list *wanted, struct kt_err *e)
+{
+	const struct drv_fetch_opts fo = { .project = p, .doing = "update", .update = true };
+	kt_auto(drv_fetches) struct drv_fetches f = { 0 };
+	int r;
+
+	if (drv_fetches_init(&f, wanted) < 0)
+		return kt_fail(e, KT_E_HOST, ENOMEM, "update %zu kernels", wanted->list.nr);
+	r = drv_fetch_all(ctx, &f, &fo, e);
+	for (size_t i = 0; i < f.nr; i++) {
+		if (f.v[i].entry)
+			printf("%s  %s  %s\n", f.v[i].name, f.v[i].source, f.v[i].entry->key);
+	}
+	return r;
+}
+
 static int update_run(struct drv_ctx *ctx, struct kt_err *e)
 {
-	const struct update_opts *o = ctx->opts;
 	kt_auto(cfg_project) struct cfg_project *p = NULL;
+	kt_auto(drv_wanted_list) struct drv_wanted_list wanted = { 0 };
 	kt_auto(mem) char *path = NULL;
 	int r;
 
@@ -64,19 +96,8 @@ static int update_run(struct drv_ctx *ctx, struct kt_err *e)
 	if (r == 0)
 		r = cfg_load(path, &p, e);
 	if (r == 0)
-		r = check_names(o, p, e);
-	for (size_t i = 0; r == 0 && i < p->nr_kernels; i++) {
-		const struct drv_fetch_opts fo = { .project_dir = p->dir, .update = true };
-		kt_auto(kc_entry) struct kc_entry *k = NULL;
-
-		if (!wanted(o, p->kernels[i].name))
-			continue;
-		r = drv_fetch(ctx, p->kernels[i].source, &fo, &k, e);
-		if (r < 0)
-			return kt_context(e, r, "update kernel '%s'", p->kernels[i].name);
-		printf("%s  %s  %s\n", p->kernels[i].name, p->kernels[i].source, k->key);
-	}
-	return r;
+		r = choose(ctx->opts, p, &wanted, e);
+	return r < 0 ? r : update(ctx, p, &wanted, e);
 }
 
 const struct drv_command drv_cmd_update = {

@@ -6,15 +6,15 @@
 #include "driver/driver.h"
 
 const struct drv_command *const drv_commands[] = {
-	&drv_cmd_test, &drv_cmd_kernel_fetch, &drv_cmd_kernel_list, &drv_cmd_update,
-	&drv_cmd_init, &drv_cmd_doctor,       &drv_cmd_completions, &drv_cmd_help,
+	&drv_cmd_test,        &drv_cmd_kernel_build, &drv_cmd_kernel_fetch, &drv_cmd_kernel_config,
+	&drv_cmd_kernel_list, &drv_cmd_kernel_show,  &drv_cmd_kernel_clean, &drv_cmd_update,
+	&drv_cmd_init,        &drv_cmd_doctor,       &drv_cmd_completions,  &drv_cmd_help,
 };
 const size_t drv_nr_commands = sizeof(drv_commands) / sizeof(drv_commands[0]);
 
 /* Named by the design and not there yet: refused by name, so that nobody takes them for a typo. */
 static const char *const later[] = {
-	"kernel build", "kernel show", "kernel clean", "build",  "verifier", "shell",
-	"stats",        "replay",      "export",       "report", "locks",
+	"build", "verifier", "shell", "stats", "replay", "export", "report", "locks",
 };
 
 enum { WORDS_MAX = 40 };

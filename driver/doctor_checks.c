@@ -138,6 +138,11 @@ static void check_cache(const struct drv_doctor *d, struct drv_check_result *ret
 		kt_buf_adds(&ret->hint, "set $KTSTR_CACHE_DIR to a directory that can be written");
 		return;
 	}
+	if (kc_dir_check(dir, &e) < 0) {
+		ret->health = DRV_BROKEN;
+		add_err(&ret->text, &e); /* which says what to do */
+		return;
+	}
 	left = (uint64_t)fs.f_bavail * fs.f_frsize;
 	kt_buf_addf(&ret->text, "%s, ", dir);
 	kt_format_size(&ret->text, left);
@@ -146,6 +151,23 @@ static void check_cache(const struct drv_doctor *d, struct drv_check_result *ret
 		return;
 	ret->health = left < CACHE_FREE_NEED_BYTES ? DRV_BROKEN : DRV_WARN;
 	kt_buf_adds(&ret->hint, "make room, or set $KTSTR_CACHE_DIR to a larger file system");
+}
+
+static void check_toolchain(const struct drv_doctor *d, struct drv_check_result *ret)
+{
+	kt_auto(mem) char *dir = kc_default_dir();
+	struct kt_err e = { 0 };
+
+	(void)d;
+	if (dir && kc_can_build(dir, &ret->text, &ret->hint, &e) == 0) {
+		ret->health = ret->hint.len ? DRV_WARN : DRV_OK;
+		return;
+	}
+	ret->health = DRV_WARN;
+	kt_buf_reset(&ret->text);
+	kt_buf_adds(&ret->text, "kernels cannot be built from source here: ");
+	add_err(&ret->text, &e);
+	kt_buf_adds(&ret->hint, "prebuilt kernels ('debian:SUITE/cloud') need none of it");
 }
 
 /* A line that names a mirror: "deb [...] URI suite", or deb822's "URIs:". */
@@ -233,8 +255,8 @@ static void check_project(const struct drv_doctor *d, struct drv_check_result *r
 }
 
 const struct drv_check drv_checks[] = {
-	{ "accelerator", check_auto }, { "kvm", check_kvm },         { "qemu", check_qemu },
-	{ "gpgv", check_gpgv },        { "mirror", check_mirror },   { "cache", check_cache },
-	{ "host", check_host },        { "project", check_project },
+	{ "accelerator", check_auto }, { "kvm", check_kvm },       { "qemu", check_qemu },
+	{ "gpgv", check_gpgv },        { "mirror", check_mirror }, { "toolchain", check_toolchain },
+	{ "cache", check_cache },      { "host", check_host },     { "project", check_project },
 };
 const size_t drv_nr_checks = sizeof(drv_checks) / sizeof(drv_checks[0]);

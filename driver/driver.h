@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/json.h"
 #include "base/str.h"
 #include "driver/term.h"
 #include "scenario/scenario.h"
@@ -35,6 +36,8 @@ extern const size_t drv_nr_exit_rows;
 enum drv_exit drv_exit_of_kind(enum kt_kind kind);
 /* "usage", "config", "host": for the error object of --json. */
 const char *drv_kind_name(enum kt_kind kind);
+/* "error": {kind, text, exit_code} of a document. */
+void drv_error_json(struct kt_json *j, const struct kt_err *e);
 
 /* How many cells ended how. */
 struct drv_totals {
@@ -67,7 +70,8 @@ enum drv_complete {
 	DRV_COMPLETE_FILE,
 	DRV_COMPLETE_DIR,
 	DRV_COMPLETE_TEST,
-	DRV_COMPLETE_KERNEL,
+	DRV_COMPLETE_KERNEL, /* what --kernel takes */
+	DRV_COMPLETE_KEY, /* of a kernel in the cache */
 	DRV_COMPLETE_COMMAND
 };
 
@@ -151,7 +155,8 @@ struct drv_command {
 extern const struct drv_command *const drv_commands[];
 extern const size_t drv_nr_commands;
 
-extern const struct drv_command drv_cmd_test, drv_cmd_kernel_fetch, drv_cmd_kernel_list,
+extern const struct drv_command drv_cmd_test, drv_cmd_kernel_build, drv_cmd_kernel_fetch,
+	drv_cmd_kernel_config, drv_cmd_kernel_list, drv_cmd_kernel_show, drv_cmd_kernel_clean,
 	drv_cmd_update, drv_cmd_init, drv_cmd_doctor, drv_cmd_completions, drv_cmd_help;
 
 enum { DRV_OPTS_BYTES_MAX = 4096 }; /* of any command's options struct */

@@ -54,6 +54,17 @@ const char *drv_kind_name(enum kt_kind kind)
 	return row_of(kind)->name;
 }
 
+void drv_error_json(struct kt_json *j, const struct kt_err *e)
+{
+	char text[KT_ERR_TEXT_BYTES];
+
+	kt_json_object_begin(j, "error");
+	kt_json_str(j, "kind", drv_kind_name(e->kind));
+	kt_json_str(j, "text", kt_err_text(e, text, sizeof(text)));
+	kt_json_u64(j, "exit_code", drv_exit_of_kind(e->kind));
+	kt_json_object_end(j);
+}
+
 enum drv_exit drv_exit_of_totals(const struct drv_totals *t)
 {
 	if (t->interrupted || t->not_run)

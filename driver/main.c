@@ -18,7 +18,7 @@ enum { SCHEMA_VERSION = 1, ERROR_TEXT_BYTES = 2 * KT_ERR_TEXT_BYTES };
  * With --json stdout is exactly one document, also when there is nothing but an error to put into
  * it.
  */
-static void print_error_json(const struct drv_ctx *ctx, const struct kt_err *e, const char *text)
+static void print_error_json(const struct drv_ctx *ctx, const struct kt_err *e)
 {
 	kt_auto(buf) struct kt_buf b = { 0 };
 	struct kt_json j;
@@ -29,11 +29,7 @@ static void print_error_json(const struct drv_ctx *ctx, const struct kt_err *e, 
 		kt_json_u64(&j, "schema_version", SCHEMA_VERSION);
 	else
 		kt_json_str(&j, "event", "error");
-	kt_json_object_begin(&j, "error");
-	kt_json_str(&j, "kind", drv_kind_name(e->kind));
-	kt_json_str(&j, "text", text);
-	kt_json_u64(&j, "exit_code", drv_exit_of_kind(e->kind));
-	kt_json_object_end(&j);
+	drv_error_json(&j, e);
 	kt_json_object_end(&j);
 	kt_json_finish(&j);
 	if (!ctx->json_document)
@@ -49,7 +45,7 @@ static enum drv_exit tell(struct drv_ctx *ctx, const struct kt_err *e)
 	kt_err_text(e, text, sizeof(text));
 	drv_term_clear(&ctx->term);
 	if (ctx->json_document || ctx->json_events)
-		print_error_json(ctx, e, text);
+		print_error_json(ctx, e);
 	fflush(stdout);
 	/* Names and texts in it may come from files: a terminal must stay sane. */
 	kt_buf_add_printable(&shown, text, strlen(text));
@@ -149,6 +145,23 @@ static bool print_group_help(const struct drv_ctx *ctx, const char *const *opera
 	return true;
 }
 
+/* For errors of before options are understood: from then on each command says itself what it prints. */
+static void expect_json(struct drv_ctx *ctx)
+{
+	const char *before = "";
+
+	for (int i = 1; i < ctx->argc && !kt_streq(ctx->argv[i], "--"); i++) {
+		const char *a = ctx->argv[i];
+
+		if (kt_streq(a, "--json"))
+			ctx->json_document = true;
+		else if (kt_streq(a, "--message-format=json") ||
+			 (kt_streq(before, "--message-format") && kt_streq(a, "json")))
+			ctx->json_events = true;
+		before = a;
+	}
+}
+
 static int run(struct drv_ctx *ctx, const char **operands, struct kt_err *e)
 {
 	const struct drv_option_set globals = { drv_global_options, drv_nr_global_options,
@@ -160,6 +173,7 @@ static int run(struct drv_ctx *ctx, const char **operands, struct kt_err *e)
 	size_t nr, used;
 	int r;
 
+	expect_json(ctx);
 	r = drv_options_parse(&po, ctx->argc - 1, ctx->argv + 1, operands, &nr, e);
 	if (r < 0)
 		return r;

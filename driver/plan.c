@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "driver/kernel_args.h"
+
 static void cell_done(struct drv_cell *c)
 {
 	cell_spec_done(&c->spec);
@@ -96,26 +98,30 @@ static int fail_kernel_name(const struct cfg_project *p, const char *name,
 		       "--kernel '%s' is no kernel of %s, and as a source: %s", name, p->file, why);
 }
 
-static int add_kernel(struct drv_plan *plan, const char *name, const char *source)
+static void add_kernel(struct drv_plan *plan, const char *name, const char *source,
+		       const struct cfg_kernel *config)
 {
 	/* The same kernel twice is one axis value: its cells would write the same files. */
 	for (size_t i = 0; i < plan->nr_kernels; i++) {
-		if (kt_streq(plan->kernels[i].source, source))
-			return 0;
+		if (kt_streq(plan->kernels[i].source, source) &&
+		    drv_same_build(plan->kernels[i].config, config))
+			return;
 	}
-	plan->kernels[plan->nr_kernels++] = (struct drv_kernel){ .name = name, .source = source };
-	return 0;
+	plan->kernels[plan->nr_kernels++] =
+		(struct drv_kernel){ .name = name, .source = source, .config = config };
 }
 
-static int default_kernel(const struct cfg_project *p, struct drv_plan *ret, struct kt_err *e)
+int drv_default_kernel(const struct cfg_project *p, const struct cfg_kernel **ret, struct kt_err *e)
 {
 	const struct cfg_kernel *k = kernel_by_name(p, "default");
 	kt_auto(buf) struct kt_buf b = { 0 };
 
 	if (!k && p->nr_kernels == 1)
 		k = &p->kernels[0];
-	if (k)
-		return add_kernel(ret, k->name, k->source);
+	if (k) {
+		*ret = k;
+		return 0;
+	}
 	list_kernels(p, &b);
 	return kt_fail(e, KT_E_CONFIG, ENOENT,
 		       "%s has no [kernel.default]: add one, or choose with --kernel from %s",
@@ -125,22 +131,37 @@ static int default_kernel(const struct cfg_project *p, struct drv_plan *ret, str
 static int select_kernels(const struct cfg_project *p, const struct drv_select *s,
 			  struct drv_plan *ret, struct kt_err *e)
 {
-	ret->kernels = calloc(s->nr_kernels + 1, sizeof(*ret->kernels));
+	size_t nr = s->wanted ? s->wanted->list.nr : s->nr_kernels;
+	const struct cfg_kernel *only = NULL;
+	int r;
+
+	ret->kernels = calloc(nr + 1, sizeof(*ret->kernels));
 	if (!ret->kernels)
 		return kt_fail(e, KT_E_HOST, ENOMEM, "plan kernels");
-	if (!s->nr_kernels)
-		return default_kernel(p, ret, e);
+	for (size_t i = 0; s->wanted && i < nr; i++) {
+		const struct drv_wanted *w = &s->wanted->list.v[i];
+
+		add_kernel(ret, w->name, w->source, w->config);
+	}
+	if (s->wanted)
+		return 0;
+	if (!s->nr_kernels) {
+		r = drv_default_kernel(p, &only, e);
+		if (only)
+			add_kernel(ret, only->name, only->source, only);
+		return r;
+	}
 	for (size_t i = 0; i < s->nr_kernels; i++) {
 		const struct cfg_kernel *k = kernel_by_name(p, s->kernels[i]);
 		struct kt_err spec_error = { 0 };
-		int r = 0;
 
+		r = 0;
 		if (k)
-			r = add_kernel(ret, k->name, k->source);
+			add_kernel(ret, k->name, k->source, k);
 		else if (kc_spec_check(s->kernels[i], &spec_error) < 0)
 			r = fail_kernel_name(p, s->kernels[i], &spec_error, e);
 		else
-			r = add_kernel(ret, s->kernels[i], s->kernels[i]);
+			add_kernel(ret, s->kernels[i], s->kernels[i], NULL);
 		if (r < 0)
 			return r;
 	}

@@ -12,10 +12,13 @@
 #include "driver/cell/cell.h"
 #include "driver/driver.h"
 
+struct drv_wanted_list;
+
 /* One kernel of the run. */
 struct drv_kernel {
 	const char *name; /* as in ktstr.toml, or the spec itself */
 	const char *source; /* the spec */
+	const struct cfg_kernel *config; /* of ktstr.toml; NULL: a source of the command line */
 	struct kc_entry *entry; /* owned; NULL until fetched */
 	char *dir_name; /* of its directory in the run directory; owned */
 };
@@ -27,6 +30,8 @@ struct drv_select {
 	size_t nr_filters;
 	const char *const *kernels; /* names or specs; nr 0: "default", or the only one */
 	size_t nr_kernels;
+	/* Instead of kernels, which were looked up before: ranges have become versions. Outlives the plan. */
+	const struct drv_wanted_list *wanted;
 	enum drv_ignored ignored;
 };
 
@@ -73,7 +78,8 @@ static inline void kt_cleanup_drv_plan(struct drv_plan *p)
 
 /**
  * Which tests on which kernels. KT_E_USAGE when nothing matched, naming the nearest tests;
- * KT_E_CONFIG for a kernel that is neither a name nor a spec. Touches neither network nor disk.
+ * KT_E_CONFIG for a kernel that is neither a name nor a spec. Touches neither network nor disk: a range is one kernel
+ * still.
  */
 int drv_plan_select(const struct cfg_project *p, const struct drv_select *s, struct drv_plan *ret,
 		    struct kt_err *e);
@@ -90,6 +96,9 @@ int drv_resolve_test(const struct cfg_project *p, const struct cfg_test *t, stru
 const char *drv_work_type(const struct cfg_test *t);
 /* The kernel of @p whose name is most like @name; NULL when none is. Valid as long as @p. */
 const char *drv_nearest_kernel(const struct cfg_project *p, const char *name);
+/* "default", or the only one. KT_E_CONFIG: there are several, and none of that name. */
+int drv_default_kernel(const struct cfg_project *p, const struct cfg_kernel **ret,
+		       struct kt_err *e);
 const char *drv_scheduler_name(const struct cfg_project *p, const struct cfg_test *t);
 
 /**

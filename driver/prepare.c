@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "driver/fetch.h"
 #include "driver/run.h"
 #include "guest/proto.h"
 
@@ -101,35 +102,89 @@ static int make_base(const char *scheduler_path, char **ret, struct kt_err *e)
 	return vm_initramfs_base(cache, files, scheduler_path ? 2 : 1, ret, e);
 }
 
+/* The tree that the kernel was built from, for schedulers that come with it. */
+static int find_kernel_source(struct drv_run *r, const struct cfg_scheduler *s,
+			      const struct drv_kernel *k, char **ret, int *ret_use_fd,
+			      struct kt_err *e)
+{
+	const struct cfg_project *p = r->plan->project;
+	kt_auto(drv_kc_opts) struct drv_kc_opts o = { 0 };
+	kt_auto(drv_shown) struct drv_shown *shown = NULL;
+	int err = drv_kc_opts_make(p, k->config, r->kernel_args, &o, e);
+
+	if (err == 0)
+		err = drv_shown_begin(r->ctx, &shown, e);
+	if (err < 0)
+		return err;
+	if (!k->entry->source_key && !k->entry->dirty)
+		return kt_fail(
+			e, KT_E_KERNEL, ENOENT,
+			"%s:%d:%d: scheduler '%s' is built from its kernel's source ('kernel-source = true'), and kernel '%s' (%s) was not built here: take one that is, such as source = \"6.12\"",
+			p->file, s->at.line, s->at.column, s->name, k->name, k->source);
+	o.o.progress = drv_shown_progress(shown);
+	err = kc_source_dir(k->entry, &o.o, ret, ret_use_fd, e);
+	return err < 0 ? kt_context(e, err, "get the source of kernel '%s' for scheduler '%s'",
+				    k->name, s->name)
+		       : 0;
+}
+
+/*
+ * "$KTSTR_OUT/scx_mine" is of this kernel's build alone; a path of the project may be written by a run on another
+ * kernel at the same time.
+ */
+static int binary_path(const struct cfg_project *p, const struct cfg_scheduler *s,
+		       const char *build_dir, char **ret, struct kt_err *e)
+{
+	static const char out[] = "$KTSTR_OUT/";
+
+	if (kt_starts_with(s->binary, out) && !build_dir)
+		return kt_fail(
+			e, KT_E_CONFIG, EINVAL,
+			"%s:%d:%d: the binary of scheduler '%s' is in $KTSTR_OUT, which only a 'build' command writes to",
+			p->file, s->at.line, s->at.column, s->name);
+	if (kt_starts_with(s->binary, out))
+		*ret = kt_fmt("%s/%s", build_dir, s->binary + strlen(out));
+	else
+		*ret = s->binary[0] == '/' ? strdup(s->binary) : kt_fmt("%s/%s", p->dir, s->binary);
+	return *ret ? 0
+		    : kt_fail(e, KT_E_HOST, ENOMEM, "name the binary of scheduler '%s'", s->name);
+}
+
 /*
  * Build one scheduler for one kernel (NULL: the kernel's own, nothing to build) and make its base.
  */
 static int prepare_scheduler(struct drv_run *r, const struct cfg_scheduler *s,
-			     const struct kc_entry *k, struct drv_signals *signals, char **ret_base,
-			     struct kt_err *e)
+			     const struct drv_kernel *k, struct drv_signals *signals,
+			     char **ret_base, struct kt_err *e)
 {
 	const struct cfg_project *p = r->plan->project;
 	kt_auto(mem) char *build_dir = NULL;
+	kt_auto(mem) char *source = NULL;
 	kt_auto(mem) char *path = NULL;
+	kt_auto(fd) int source_use = -1;
 	int ret;
 
 	if (!s)
 		return make_base(NULL, ret_base, e);
 	if (s->build) {
-		struct drv_build_opts o = { .scheduler = s, .kernel = k, .project_dir = p->dir };
+		struct drv_build_opts o = { .scheduler = s,
+					    .kernel = k->entry,
+					    .project_dir = p->dir };
 
-		ret = make_build_dir(r, s, k, &build_dir, e);
+		ret = make_build_dir(r, s, k->entry, &build_dir, e);
+		if (ret == 0 && s->kernel_source)
+			ret = find_kernel_source(r, s, k, &source, &source_use, e);
 		if (ret < 0)
 			return ret;
 		o.build_dir = build_dir;
+		o.kernel_source = source;
 		ret = drv_build(r, &o, signals, e);
 		if (ret < 0)
 			return ret;
 	}
-	path = s->binary[0] == '/' ? strdup(s->binary) : kt_fmt("%s/%s", p->dir, s->binary);
-	if (!path)
-		return kt_fail(e, KT_E_HOST, ENOMEM, "name the binary of scheduler '%s'", s->name);
-	ret = check_binary(p, s, path, e);
+	ret = binary_path(p, s, build_dir, &path, e);
+	if (path)
+		ret = check_binary(p, s, path, e);
 	if (ret < 0)
 		return ret;
 	ret = make_base(path, ret_base, e);
@@ -191,8 +246,7 @@ static int prepare_kernel(struct drv_run *r, size_t kernel, char **bases,
 			continue;
 		if (!bases[at])
 			ret = prepare_scheduler(r, own ? NULL : &p->schedulers[at],
-						r->plan->kernels[kernel].entry, signals, &bases[at],
-						e);
+						&r->plan->kernels[kernel], signals, &bases[at], e);
 		if (ret == 0)
 			ret = finish_cell(r, c, bases[at], e);
 		if (ret < 0)

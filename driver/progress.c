@@ -2,6 +2,8 @@
 /* Rendering of status lines for any width. */
 #include "driver/progress.h"
 
+#include <inttypes.h>
+
 #include "base/parse.h"
 #include "driver/term.h"
 
@@ -74,13 +76,36 @@ static void add_bar(struct kt_buf *b, uint64_t done, uint64_t total, size_t widt
 	kt_buf_addc(b, ']');
 }
 
+/*
+ * What moves is @before the bar and @after it: the name gives way to them, and the bar takes what is left.
+ */
+static void add_bar_line(struct kt_buf *b, const char *what, const char *before, const char *after,
+			 uint64_t done, uint64_t total, size_t columns)
+{
+	kt_auto(buf) struct kt_buf line = { 0 };
+	size_t numbers = drv_columns(before) + drv_columns(after), name = drv_columns(what), left;
+
+	if (!columns) {
+		kt_buf_addf(b, "%s%s%s", what, before, after);
+		return;
+	}
+	if (name + numbers > columns)
+		name = columns > numbers ? columns - numbers : 1;
+	drv_add_cut(&line, what, name);
+	kt_buf_adds(&line, before);
+	left = columns > name + numbers ? columns - name - numbers : 0;
+	if (total && left >= BAR_MIN + BAR_FRAME)
+		add_bar(&line, done, total,
+			left - BAR_FRAME < BAR_MAX ? left - BAR_FRAME : BAR_MAX);
+	kt_buf_adds(&line, after);
+	drv_add_cut(b, kt_buf_str(&line), columns);
+}
+
 void drv_transfer_line(struct kt_buf *b, const char *what, uint64_t done, uint64_t total,
 		       double per_second, size_t columns)
 {
-	kt_auto(buf) struct kt_buf line = { 0 };
 	kt_auto(buf) struct kt_buf amount = { 0 };
 	kt_auto(buf) struct kt_buf rate = { 0 };
-	size_t numbers, name = drv_columns(what), left;
 
 	kt_buf_adds(&amount, ": ");
 	kt_format_size(&amount, done);
@@ -95,18 +120,35 @@ void drv_transfer_line(struct kt_buf *b, const char *what, uint64_t done, uint64
 		kt_format_size(&rate, (uint64_t)per_second);
 		kt_buf_adds(&rate, "/s");
 	}
-	/*
-	 * The numbers are what moves: the name gives way to them, and the bar takes what is left.
-	 */
-	numbers = drv_columns(kt_buf_str(&amount)) + drv_columns(kt_buf_str(&rate));
-	if (name + numbers > columns)
-		name = columns > numbers ? columns - numbers : 1;
-	drv_add_cut(&line, what, name);
-	kt_buf_adds(&line, kt_buf_str(&amount));
-	left = columns > name + numbers ? columns - name - numbers : 0;
-	if (total && left >= BAR_MIN + BAR_FRAME)
-		add_bar(&line, done, total,
-			left - BAR_FRAME < BAR_MAX ? left - BAR_FRAME : BAR_MAX);
-	kt_buf_adds(&line, kt_buf_str(&rate));
-	drv_add_cut(b, kt_buf_str(&line), columns);
+	add_bar_line(b, what, kt_buf_str(&amount), kt_buf_str(&rate), done, total, columns);
+}
+
+void drv_add_minutes(struct kt_buf *b, double seconds)
+{
+	unsigned long s = seconds < 1 ? 1 : (unsigned long)(seconds + 0.5);
+
+	if (s >= 3600)
+		kt_buf_addf(b, "%lu:%02lu:%02lu", s / 3600, s / 60 % 60, s % 60);
+	else
+		kt_buf_addf(b, "%lu:%02lu", s / 60, s % 60);
+}
+
+void drv_count_line(struct kt_buf *b, const char *what, uint64_t done, uint64_t total,
+		    double seconds_left, size_t columns)
+{
+	kt_auto(buf) struct kt_buf after = { 0 };
+
+	kt_buf_adds(&after, columns ? "  " : ": ");
+	if (!total)
+		kt_buf_addf(&after, "%" PRIu64, done);
+	else if (done > total)
+		kt_buf_addf(&after, "%" PRIu64 ", about %" PRIu64 " expected", done, total);
+	else
+		kt_buf_addf(&after, "%" PRIu64 "/%" PRIu64, done, total);
+	if (total && done < total && seconds_left >= 0 && seconds_left < 360000) {
+		kt_buf_adds(&after, ", ");
+		drv_add_minutes(&after, seconds_left);
+		kt_buf_adds(&after, " left");
+	}
+	add_bar_line(b, what, "", kt_buf_str(&after), done, total, columns);
 }

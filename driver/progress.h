@@ -28,9 +28,18 @@ struct drv_progress {
  */
 void drv_progress_line(struct kt_buf *b, const struct drv_progress *p, size_t columns);
 
-/* "fetch x: 3.2 MiB of 14.2 MiB  23 %  [=====>      ]  1.2 MiB/s"; @total 0: unknown. */
+/* "fetch x: 3.2 MiB of 14.2 MiB  23 %  [=====>      ]  1.2 MiB/s"; @total 0: unknown. @columns 0: any, and no bar. */
 void drv_transfer_line(struct kt_buf *b, const char *what, uint64_t done, uint64_t total,
 		       double per_second, size_t columns);
+
+/*
+ * "compile 6.12.117  [=====>    ]  412/1300, 2:10 left"; @seconds_left < 0: not known. @total is an estimate that @done
+ * may pass. @columns 0: any, and no bar.
+ */
+void drv_count_line(struct kt_buf *b, const char *what, uint64_t done, uint64_t total,
+		    double seconds_left, size_t columns);
+/* "2:10", "1:02:03". */
+void drv_add_minutes(struct kt_buf *b, double seconds);
 
 const char *drv_phase_name(enum cell_phase phase); /* "starting", "booting", ... */
 

@@ -12,6 +12,7 @@
 #include "driver/driver.h"
 #include "driver/host.h"
 #include "driver/interrupt.h"
+#include "driver/kernel_args.h"
 #include "driver/plan.h"
 #include "vmm/vmm.h"
 
@@ -20,6 +21,7 @@
 struct drv_run {
 	struct drv_ctx *ctx;
 	struct drv_plan *plan;
+	const struct drv_kernel_args *kernel_args; /* how its kernels were had */
 	struct drv_host host;
 	struct vm_accel_choice accel;
 	char *id; /* 20261121T070000Z-1f3a5c */
@@ -64,6 +66,7 @@ struct drv_build_opts {
 	const struct kc_entry *kernel;
 	const char *project_dir;
 	const char *build_dir; /* $KTSTR_OUT; exists */
+	const char *kernel_source; /* $KTSTR_KERNEL_SOURCE; NULL: not wanted */
 };
 /* Run its build command. KT_E_BUILD with the end of the command's output. */
 int drv_build(struct drv_run *r, const struct drv_build_opts *o, struct drv_signals *signals,

@@ -17,6 +17,7 @@ static const char *const escapes[DRV_STYLE_NR] = {
 
 enum { COLUMNS_DEFAULT = 80, COLUMNS_MIN = 20 };
 #define CLEAR_LINE "\r\033[K"
+#define LINE_ABOVE "\033[A"
 
 static bool env_is_set(const char *name)
 {
@@ -41,11 +42,8 @@ static bool locale_is_utf8(void)
 /* Log lines are talk: the status line makes way for them. */
 static void log_hook(void *ctx, enum kt_level level, const char *line)
 {
-	struct drv_term *t = ctx;
-
 	(void)level; /* the line names it */
-	drv_term_clear(t);
-	fprintf(stderr, "%s\n", line);
+	drv_term_say(ctx, line);
 }
 
 static void log_hook_in_child(void *ctx, enum kt_level level, const char *line)
@@ -71,7 +69,7 @@ void drv_term_init(struct drv_term *t, enum drv_color color)
 	bool dumb = !term || !strcmp(term, "dumb");
 	bool tty_err = isatty(STDERR_FILENO);
 
-	*t = (struct drv_term){ 0 };
+	*t = (struct drv_term){ .lock = PTHREAD_MUTEX_INITIALIZER };
 	t->live = tty_err && !dumb;
 	t->utf8 = locale_is_utf8();
 	if (color == DRV_COLOR_ALWAYS) {
@@ -91,27 +89,59 @@ const char *drv_term_style(const struct drv_term *t, FILE *to, enum drv_style s)
 	return on ? escapes[s] : "";
 }
 
-void drv_term_status(struct drv_term *t, const char *line)
+/* With t->lock. */
+static void clear(struct drv_term *t)
+{
+	if (!t->shown)
+		return;
+	fputs(CLEAR_LINE, stderr);
+	for (; t->shown > 1; t->shown--)
+		fputs(LINE_ABOVE CLEAR_LINE, stderr);
+	t->shown = 0;
+	fflush(stderr);
+}
+
+void drv_term_status_lines(struct drv_term *t, const char *const *lines, size_t nr)
 {
 	kt_auto(buf) struct kt_buf b = { 0 };
 
 	if (!t->live)
 		return;
-	/* One column stays free: a line that fills the width would wrap on some terminals. */
-	drv_add_cut(&b, line, t->columns - 1);
+	pthread_mutex_lock(&t->lock);
+	for (unsigned i = 1; i < t->shown; i++)
+		kt_buf_adds(&b, CLEAR_LINE LINE_ABOVE);
+	if (t->shown || nr)
+		kt_buf_adds(&b, CLEAR_LINE);
+	for (size_t i = 0; i < nr; i++) {
+		kt_buf_adds(&b, i ? "\n" CLEAR_LINE : "");
+		/* One column stays free: a line that fills the width would wrap on some terminals. */
+		drv_add_cut(&b, lines[i], t->columns - 1);
+	}
 	fflush(stdout);
-	fprintf(stderr, CLEAR_LINE "%s", kt_buf_str(&b));
+	fputs(kt_buf_str(&b), stderr);
 	fflush(stderr);
-	t->shown = true;
+	t->shown = (unsigned)nr;
+	pthread_mutex_unlock(&t->lock);
+}
+
+void drv_term_status(struct drv_term *t, const char *line)
+{
+	drv_term_status_lines(t, &line, 1);
 }
 
 void drv_term_clear(struct drv_term *t)
 {
-	if (!t->shown)
-		return;
-	fputs(CLEAR_LINE, stderr);
-	fflush(stderr);
-	t->shown = false;
+	pthread_mutex_lock(&t->lock);
+	clear(t);
+	pthread_mutex_unlock(&t->lock);
+}
+
+void drv_term_say(struct drv_term *t, const char *line)
+{
+	pthread_mutex_lock(&t->lock);
+	clear(t);
+	fprintf(stderr, "%s\n", line);
+	pthread_mutex_unlock(&t->lock);
 }
 
 void drv_term_in_child(struct drv_term *t)

@@ -3,6 +3,7 @@
 #ifndef KTSTR_DRIVER_TERM_H
 #define KTSTR_DRIVER_TERM_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -27,7 +28,8 @@ struct drv_term {
 	bool color_err; /* stderr */
 	bool utf8;
 	unsigned columns; /* of stderr; 80 when unknown */
-	bool shown; /* a status line is on the screen */
+	unsigned shown; /* status lines on the screen */
+	pthread_mutex_t lock; /* of what is on the screen: several threads may show and log */
 };
 
 /*
@@ -42,8 +44,12 @@ const char *drv_term_style(const struct drv_term *t, FILE *to, enum drv_style s)
 
 /* Show or replace the status line; nothing when not live. Cut at the width. */
 void drv_term_status(struct drv_term *t, const char *line);
+/* The same with several lines, one below the other; @nr 0: none. */
+void drv_term_status_lines(struct drv_term *t, const char *const *lines, size_t nr);
 /* Take it away before printing anything else. */
 void drv_term_clear(struct drv_term *t);
+/* A line of talk on stderr, above the status lines, whole whatever other threads say. */
+void drv_term_say(struct drv_term *t, const char *line);
 /* In a child process: its log lines take the parent's status line away first. */
 void drv_term_in_child(struct drv_term *t);
 

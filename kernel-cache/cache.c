@@ -112,36 +112,71 @@ static int get_by_key(const char *cache_dir, const char *key, struct kc_entry **
 		key);
 }
 
-static int get(const char *cache_dir, const char *spec, const struct kc_spec *s,
-	       const struct kc_opts *o, struct kc_entry **ret, struct kt_err *e)
+static int get(const struct kc_request *q, struct kc_entry **ret, struct kt_err *e)
 {
-	switch (s->form) {
+	switch (q->parsed.form) {
 	case KC_FORM_DEBIAN_CLOUD:
-		return kc_debian_get(cache_dir, spec, s->arg, o, ret, e);
+		return kc_debian_get(q, ret, e);
 	case KC_FORM_PATH:
-		return kc_local_get(cache_dir, spec, s->arg, o, ret, e);
+		if (!kc_path_is_source(q))
+			return kc_local_get(q->cache_dir, q->spec, q->parsed.arg, q->o, ret, e);
+		return kc_built_get(q, ret, e);
 	case KC_FORM_KEY:
-		return get_by_key(cache_dir, s->arg, ret, e);
+		return get_by_key(q->cache_dir, q->parsed.arg, ret, e);
+	case KC_FORM_RANGE:
+		return kt_fail(e, KT_E_CONFIG, EINVAL,
+			       "'%s' stands for several kernels where one is wanted", q->spec);
+	case KC_FORM_DEBIAN_SOURCE:
+	case KC_FORM_GIT:
+	case KC_FORM_TARBALL:
+	case KC_FORM_STABLE:
+	case KC_FORM_SERIES:
+	case KC_FORM_VERSION:
+		return kc_built_get(q, ret, e);
 	}
-	return kt_fail(e, KT_E_INTERNAL, EINVAL, "kernel source form %d", (int)s->form);
+	return kt_fail(e, KT_E_INTERNAL, EINVAL, "kernel source form %d", (int)q->parsed.form);
+}
+
+int kc_request_begin(const char *spec, const struct kc_opts *o, struct kc_request_own *ret,
+		     struct kt_err *e)
+{
+	static const struct kc_build_opts build_defaults = { 0 };
+	kt_auto(kc_request_own) struct kc_request_own own = { 0 };
+	int r;
+
+	if (o)
+		own.opts = *o;
+	if (!own.opts.build)
+		own.opts.build = &build_defaults;
+	own.q.spec = spec;
+	r = kc_spec_parse(spec, &own.q.parsed, e);
+	if (r == 0)
+		r = absolute_cache(own.opts.cache_dir, &own.cache_dir, e);
+	if (r < 0)
+		return r;
+	*ret = own;
+	own = (struct kc_request_own){ 0 };
+	ret->q.cache_dir = ret->cache_dir;
+	ret->q.o = &ret->opts;
+	return 0;
+}
+
+void kc_request_end(struct kc_request_own *own)
+{
+	kc_spec_done(&own->q.parsed);
+	free(own->cache_dir);
+	own->cache_dir = NULL;
 }
 
 int kc_get(const char *spec, const struct kc_opts *o, struct kc_entry **ret, struct kt_err *e)
 {
-	static const struct kc_opts defaults = { 0 };
-	kt_auto(kc_spec) struct kc_spec s = { 0 };
+	kt_auto(kc_request_own) struct kc_request_own own = { 0 };
 	kt_auto(kc_entry) struct kc_entry *k = NULL;
-	kt_auto(mem) char *cache = NULL;
 	char *asked;
-	int r;
+	int r = kc_request_begin(spec, o, &own, e);
 
-	if (!o)
-		o = &defaults;
-	r = kc_spec_parse(spec, &s, e);
 	if (r == 0)
-		r = absolute_cache(o->cache_dir, &cache, e);
-	if (r == 0)
-		r = get(cache, spec, &s, o, &k, e);
+		r = get(&own.q, &k, e);
 	if (r < 0 || !k)
 		return r;
 	/* One entry can be had by several specs. */
@@ -150,7 +185,7 @@ int kc_get(const char *spec, const struct kc_opts *o, struct kc_entry **ret, str
 		return kt_fail(e, KT_E_HOST, ENOMEM, "get kernel '%s'", spec);
 	free(k->spec);
 	k->spec = asked;
-	kc_entry_touch(cache, k->key);
+	kc_entry_touch(own.cache_dir, k->key);
 	k->last_used = time(NULL);
 	*ret = kt_take(k);
 	return 0;

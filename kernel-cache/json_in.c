@@ -42,11 +42,10 @@ bool kc_is_sha256(const char *s)
 	return strlen(s) == KT_SHA256_HEX - 1 && strspn(s, "0123456789abcdef") == KT_SHA256_HEX - 1;
 }
 
-int kc_json_load(const char *path, cJSON **ret, struct kt_err *e)
+static int load(const char *path, cJSON **ret, uint64_t *ret_version, struct kt_err *e)
 {
 	kt_auto(buf) struct kt_buf text = { 0 };
 	kt_auto(cjson) cJSON *root = NULL;
-	uint64_t version;
 	int r;
 
 	if (access(path, F_OK) < 0 && errno == ENOENT)
@@ -57,12 +56,43 @@ int kc_json_load(const char *path, cJSON **ret, struct kt_err *e)
 	root = cJSON_ParseWithLength(kt_buf_str(&text), text.len);
 	if (!cJSON_IsObject(root))
 		return kt_fail(e, KT_E_KERNEL, EBADMSG, "'%s' is no JSON object", path);
-	if (kc_json_get_u64(root, "schema_version", &version) < 0)
+	if (kc_json_get_u64(root, "schema_version", ret_version) < 0)
 		return kt_fail(e, KT_E_KERNEL, EBADMSG, "'%s' has no schema_version", path);
+	*ret = kt_take(root);
+	return 0;
+}
+
+int kc_json_load(const char *path, cJSON **ret, struct kt_err *e)
+{
+	kt_auto(cjson) cJSON *root = NULL;
+	uint64_t version = 0;
+	int r = load(path, &root, &version, e);
+
+	if (r < 0)
+		return r;
 	if (version != KC_SCHEMA_VERSION)
 		return kt_fail(e, KT_E_KERNEL, EBADMSG,
 			       "'%s' has schema_version %llu, this program knows %d", path,
 			       (unsigned long long)version, KC_SCHEMA_VERSION);
+	*ret = kt_take(root);
+	return 0;
+}
+
+int kc_json_load_upto(const char *path, unsigned newest, cJSON **ret, struct kt_err *e)
+{
+	kt_auto(cjson) cJSON *root = NULL;
+	uint64_t version = 0;
+	int r = load(path, &root, &version, e);
+
+	if (r < 0)
+		return r;
+	if (version > newest)
+		return kt_fail(
+			e, KT_E_KERNEL, EPROTONOSUPPORT,
+			"'%s' was made by a newer ktstr-make (schema_version %llu, this one knows %u)",
+			path, (unsigned long long)version, newest);
+	if (!version)
+		return kt_fail(e, KT_E_KERNEL, EBADMSG, "'%s' has schema_version 0", path);
 	*ret = kt_take(root);
 	return 0;
 }

@@ -7,23 +7,30 @@
 
 #include "kernel-cache/internal.h"
 
-enum { PINS_MAX = 10000, NAME_DIGITS = 16 };
+enum { PINS_MAX = 10000 };
 
 struct pin {
 	char *spec;
 	struct kc_pick pick;
+	struct kt_strv versions; /* of a range: then there is no pick */
 };
 
 struct pins {
 	KT_VEC(struct pin) list;
 };
 
+static void kt_cleanup_pin(struct pin *p)
+{
+	free(p->spec);
+	kc_pick_done(&p->pick);
+	kt_strv_done(&p->versions);
+	*p = (struct pin){ 0 };
+}
+
 static void kt_cleanup_pins(struct pins *p)
 {
-	for (size_t i = 0; i < p->list.nr; i++) {
-		free(p->list.v[i].spec);
-		kc_pick_done(&p->list.v[i].pick);
-	}
+	for (size_t i = 0; i < p->list.nr; i++)
+		kt_cleanup_pin(&p->list.v[i]);
 	free(p->list.v);
 }
 
@@ -35,20 +42,37 @@ static int broken(const char *path, const char *what, struct kt_err *e)
 		path, what);
 }
 
+static int read_versions(const cJSON *list, struct kt_strv *ret)
+{
+	const cJSON *o;
+
+	cJSON_ArrayForEach(o, list)
+	{
+		if (!cJSON_IsString(o))
+			return -EINVAL;
+		if (kt_strv_add(ret, o->valuestring) < 0)
+			return -ENOMEM;
+	}
+	return ret->nr ? 0 : -EINVAL;
+}
+
 static int read_pin(const cJSON *o, const char *path, struct pins *ret, struct kt_err *e)
 {
+	const cJSON *versions = cJSON_GetObjectItemCaseSensitive(o, "versions");
 	const char *spec = kc_json_get_str(o, "spec");
-	struct pin p = { 0 };
+	kt_auto(pin) struct pin p = { 0 };
 	int r;
 
 	if (!spec)
 		return broken(path, "a kernel without \"spec\"", e);
 	if (ret->list.nr >= PINS_MAX)
 		return broken(path, "too many kernels", e);
-	r = kc_pick_read(o, &p.pick);
-	if (r == -EINVAL) {
-		kt_auto(mem) char *what =
-			kt_fmt("the entry of '%s' lacks something or has a wrong value", spec);
+	r = versions ? read_versions(versions, &p.versions) : kc_pick_read(o, &p.pick);
+	if (r == -EINVAL || r == -EBADMSG) {
+		kt_auto(mem) char *what = kt_fmt(
+			r == -EINVAL ? "the entry of '%s' lacks something or has a wrong value"
+				     : "the key of '%s' is not that of its checksum or commit",
+			spec);
 
 		return broken(path, what ? what : spec, e);
 	}
@@ -56,11 +80,10 @@ static int read_pin(const cJSON *o, const char *path, struct pins *ret, struct k
 		r = kc_dup(spec, &p.spec);
 	if (r == 0)
 		r = KT_VEC_PUSH(&ret->list, p);
-	if (r == 0)
-		return 0;
-	free(p.spec);
-	kc_pick_done(&p.pick);
-	return kt_fail(e, KT_E_HOST, ENOMEM, "read '%s'", path);
+	if (r < 0)
+		return kt_fail(e, KT_E_HOST, ENOMEM, "read '%s'", path);
+	p = (struct pin){ 0 };
+	return 0;
 }
 
 /* A missing file is an empty one. */
@@ -100,7 +123,8 @@ static char *path_of(const char *project_dir)
 	return kt_fmt("%s/ktstr.lock", project_dir);
 }
 
-int kc_pin_get(const char *project_dir, const char *spec, struct kc_pick *ret, struct kt_err *e)
+/* The pin of @spec moves to @ret. -ENOENT without text: none. */
+static int take_pin(const char *project_dir, const char *spec, struct pin *ret, struct kt_err *e)
 {
 	kt_auto(mem) char *path = path_of(project_dir);
 	kt_auto(pins) struct pins pins = { 0 };
@@ -114,16 +138,57 @@ int kc_pin_get(const char *project_dir, const char *spec, struct kc_pick *ret, s
 	for (size_t i = 0; i < pins.list.nr; i++) {
 		if (!kt_streq(pins.list.v[i].spec, spec))
 			continue;
-		*ret = pins.list.v[i].pick;
-		pins.list.v[i].pick = (struct kc_pick){ 0 };
+		*ret = pins.list.v[i];
+		pins.list.v[i] = (struct pin){ 0 };
 		return 0;
 	}
 	return -ENOENT;
 }
 
+int kc_pin_get(const char *project_dir, const char *spec, struct kc_pick *ret, struct kt_err *e)
+{
+	kt_auto(pin) struct pin p = { 0 };
+	int r = take_pin(project_dir, spec, &p, e);
+
+	if (r < 0)
+		return r;
+	if (!p.pick.key)
+		return -ENOENT;
+	*ret = p.pick;
+	p.pick = (struct kc_pick){ 0 };
+	return 0;
+}
+
+int kc_pin_get_range(const char *project_dir, const char *spec, struct kt_strv *ret,
+		     struct kt_err *e)
+{
+	kt_auto(pin) struct pin p = { 0 };
+	int r = take_pin(project_dir, spec, &p, e);
+
+	if (r < 0)
+		return r;
+	if (!p.versions.nr)
+		return -ENOENT;
+	*ret = p.versions;
+	p.versions = (struct kt_strv){ 0 };
+	return 0;
+}
+
 static int by_spec(const void *a, const void *b)
 {
 	return strcmp(((const struct pin *)a)->spec, ((const struct pin *)b)->spec);
+}
+
+static void render_pin(const struct pin *p, struct kt_json *j)
+{
+	if (!p->versions.nr) {
+		kc_pick_write(&p->pick, j);
+		return;
+	}
+	kt_json_array_begin_oneline(j, "versions");
+	for (size_t i = 0; i < p->versions.nr; i++)
+		kt_json_str(j, NULL, p->versions.v[i]);
+	kt_json_array_end(j);
 }
 
 static void render(const struct pins *pins, struct kt_buf *text)
@@ -137,7 +202,7 @@ static void render(const struct pins *pins, struct kt_buf *text)
 	for (size_t i = 0; i < pins->list.nr; i++) {
 		kt_json_object_begin(&j, NULL);
 		kt_json_str(&j, "spec", pins->list.v[i].spec);
-		kc_pick_write(&pins->list.v[i].pick, &j);
+		render_pin(&pins->list.v[i], &j);
 		kt_json_object_end(&j);
 	}
 	kt_json_array_end(&j);
@@ -145,64 +210,37 @@ static void render(const struct pins *pins, struct kt_buf *text)
 	kt_json_finish(&j);
 }
 
-/* By way of its JSON: a deep copy that cannot forget a member. */
-static int copy_pick(const struct kc_pick *from, struct kc_pick *ret)
+/* @p moves into @pins in place of what is there of its spec. */
+static int put(struct pins *pins, struct pin *p)
 {
-	kt_auto(buf) struct kt_buf text = { 0 };
-	kt_auto(cjson) cJSON *o = NULL;
-	struct kt_json j;
-
-	kt_json_init(&j, &text, false);
-	kt_json_object_begin(&j, NULL);
-	kc_pick_write(from, &j);
-	kt_json_object_end(&j);
-	kt_json_finish(&j);
-	o = cJSON_ParseWithLength(kt_buf_str(&text), text.len);
-	return o ? kc_pick_read(o, ret) : -ENOMEM;
-}
-
-static int put(struct pins *pins, const char *spec, const struct kc_pick *pick)
-{
-	struct pin p = { 0 };
-	int r = copy_pick(pick, &p.pick);
-
-	if (r < 0)
-		return r;
 	for (size_t i = 0; i < pins->list.nr; i++) {
-		if (!kt_streq(pins->list.v[i].spec, spec))
+		if (!kt_streq(pins->list.v[i].spec, p->spec))
 			continue;
-		kc_pick_done(&pins->list.v[i].pick);
-		pins->list.v[i].pick = p.pick;
+		kt_cleanup_pin(&pins->list.v[i]);
+		pins->list.v[i] = *p;
+		*p = (struct pin){ 0 };
 		return 0;
 	}
-	r = kc_dup(spec, &p.spec);
-	if (r == 0)
-		r = KT_VEC_PUSH(&pins->list, p);
-	if (r < 0) {
-		free(p.spec);
-		kc_pick_done(&p.pick);
-	}
-	return r;
+	if (KT_VEC_PUSH(&pins->list, *p) < 0)
+		return -ENOMEM;
+	*p = (struct pin){ 0 };
+	return 0;
 }
 
 /* The lock is kept in the cache: a project's directory gets no file that is not for people. */
 static int lock_pins(const char *cache_dir, const char *project_dir, struct kt_lock *ret,
 		     struct kt_err *e)
 {
-	char real[PATH_MAX], hex[KT_SHA256_HEX], name[KT_SHA256_HEX];
-	struct kt_sha256 s;
+	char real[PATH_MAX], name[KC_HASH_NAME_BYTES];
 
 	if (!realpath(project_dir, real))
 		return kt_fail(e, KT_E_HOST, errno, "resolve '%s'", project_dir);
-	kt_sha256_init(&s);
-	kt_sha256_add(&s, real, strlen(real));
-	kt_sha256_hex(&s, hex);
-	(void)kt_snprintf(name, sizeof(name), "pins-%.*s", NAME_DIGITS, hex);
-	return kc_lock(cache_dir, name, NULL, ret, e);
+	kc_hash_name("pins", real, name);
+	return kc_lock(cache_dir, name, NULL, NULL, ret, e);
 }
 
-int kc_pin_set(const char *cache_dir, const char *project_dir, const char *spec,
-	       const struct kc_pick *p, struct kt_err *e)
+/* @p moves into ktstr.lock. */
+static int set_pin(const char *cache_dir, const char *project_dir, struct pin *p, struct kt_err *e)
 {
 	kt_auto(mem) char *path = path_of(project_dir);
 	kt_auto(lock) struct kt_lock lock = KT_LOCK_NONE;
@@ -217,11 +255,34 @@ int kc_pin_set(const char *cache_dir, const char *project_dir, const char *spec,
 		r = read_pins(path, &pins, e);
 	if (r < 0)
 		return r;
-	if (put(&pins, spec, p) < 0 || !pins.list.v)
+	if (put(&pins, p) < 0 || !pins.list.v)
 		return kt_fail(e, KT_E_HOST, ENOMEM, "write '%s'", path);
 	qsort(pins.list.v, pins.list.nr, sizeof(pins.list.v[0]), by_spec);
 	render(&pins, &text);
 	if (!kt_buf_ok(&text))
 		return kt_fail(e, KT_E_HOST, ENOMEM, "write '%s'", path);
 	return kt_file_write_atomic(path, text.data, text.len, 0644, e);
+}
+
+int kc_pin_set(const char *cache_dir, const char *project_dir, const char *spec,
+	       const struct kc_pick *pick, struct kt_err *e)
+{
+	kt_auto(pin) struct pin p = { 0 };
+
+	if (kc_pick_copy(pick, &p.pick) < 0 || kc_dup(spec, &p.spec) < 0)
+		return kt_fail(e, KT_E_HOST, ENOMEM, "pin '%s'", spec);
+	return set_pin(cache_dir, project_dir, &p, e);
+}
+
+int kc_pin_set_range(const char *cache_dir, const char *project_dir, const char *spec,
+		     const struct kt_strv *versions, struct kt_err *e)
+{
+	kt_auto(pin) struct pin p = { 0 };
+	int r = kc_dup(spec, &p.spec);
+
+	for (size_t i = 0; r == 0 && i < versions->nr; i++)
+		r = kt_strv_add(&p.versions, versions->v[i]);
+	if (r < 0)
+		return kt_fail(e, KT_E_HOST, ENOMEM, "pin '%s'", spec);
+	return set_pin(cache_dir, project_dir, &p, e);
 }

@@ -1,13 +1,108 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# kernel-cache: kernels by any name, fetched, built, checked and kept. debian/ knows Debian's archive, image/ what is in
-# a kernel image, store/ the entries of the cache.
-kernel-cache-src := kernel-cache/cache.c kernel-cache/fetch.c kernel-cache/json_in.c kernel-cache/lockfile.c \
-	kernel-cache/pick.c kernel-cache/spec.c \
-	kernel-cache/debian/apt.c kernel-cache/debian/deb.c kernel-cache/debian/deb_version.c \
-	kernel-cache/debian/debian.c kernel-cache/debian/index.c kernel-cache/debian/packages.c \
+# kernel-cache: kernels by any name, fetched, built, checked and kept. debian/ knows Debian's archive, source/ where
+# source trees come from, kconfig/ and build/ make kernels of them, image/ what is in one, store/ the cache's entries.
+kernel-cache-src := \
+	kernel-cache/answer.c \
+	kernel-cache/build/build_log.c \
+	kernel-cache/build/collect.c \
+	kernel-cache/build/compile_commands.c \
+	kernel-cache/build/configure.c \
+	kernel-cache/build/estimate.c \
+	kernel-cache/build/jobserver.c \
+	kernel-cache/build/kernel.c \
+	kernel-cache/build/make.c \
+	kernel-cache/build/make_env.c \
+	kernel-cache/build/make_output.c \
+	kernel-cache/build/objects.c \
+	kernel-cache/build/pahole.c \
+	kernel-cache/build/plan.c \
+	kernel-cache/build/programs.c \
+	kernel-cache/build/toolchain.c \
+	kernel-cache/build/tools.c \
+	kernel-cache/built.c \
+	kernel-cache/cache.c \
+	kernel-cache/debian/apt.c \
+	kernel-cache/debian/deb.c \
+	kernel-cache/debian/deb_version.c \
+	kernel-cache/debian/debian.c \
+	kernel-cache/debian/index.c \
+	kernel-cache/debian/mirror_fetch.c \
+	kernel-cache/debian/packages.c \
 	kernel-cache/debian/release.c \
-	kernel-cache/image/bzimage.c kernel-cache/image/facts.c kernel-cache/image/strip.c \
+	kernel-cache/debian/source_package.c \
+	kernel-cache/expand.c \
+	kernel-cache/fetch.c \
+	kernel-cache/fetch_sink.c \
+	kernel-cache/fetch_transfer.c \
+	kernel-cache/host.c \
+	kernel-cache/image/bzimage.c \
+	kernel-cache/image/facts.c \
+	kernel-cache/image/strip.c \
+	kernel-cache/json_in.c \
+	kernel-cache/kconfig/attributes.c \
+	kernel-cache/kconfig/builtin.S \
+	kernel-cache/kconfig/check.c \
+	kernel-cache/kconfig/explain.c \
+	kernel-cache/kconfig/expr.c \
+	kernel-cache/kconfig/fix.c \
+	kernel-cache/kconfig/fragment.c \
+	kernel-cache/kconfig/lex.c \
+	kernel-cache/kconfig/names.c \
+	kernel-cache/kconfig/request.c \
+	kernel-cache/kconfig/tree.c \
+	kernel-cache/kconfig/values.c \
+	kernel-cache/lockfile.c \
+	kernel-cache/names.c \
+	kernel-cache/pick.c \
+	kernel-cache/resolve.c \
+	kernel-cache/source/document.c \
+	kernel-cache/source/git.c \
+	kernel-cache/source/git_export.c \
+	kernel-cache/source/git_fetch.c \
+	kernel-cache/source/git_lib.c \
+	kernel-cache/source/git_refs.c \
+	kernel-cache/source/git_tree.c \
+	kernel-cache/source/git_url.c \
+	kernel-cache/source/git_wire.c \
+	kernel-cache/source/kernelorg.c \
+	kernel-cache/source/kernelorg_range.c \
+	kernel-cache/source/kver.c \
+	kernel-cache/source/listing.c \
 	kernel-cache/source/local.c \
-	kernel-cache/store/entry.c kernel-cache/store/install.c kernel-cache/store/metadata.c
+	kernel-cache/source/local_find.c \
+	kernel-cache/source/own_tree.c \
+	kernel-cache/source/releases.c \
+	kernel-cache/source/site.c \
+	kernel-cache/source/tarball.c \
+	kernel-cache/source/tree_make.c \
+	kernel-cache/source/tree_record.c \
+	kernel-cache/source/tree_version.c \
+	kernel-cache/source/trees.c \
+	kernel-cache/source/unpack.c \
+	kernel-cache/source/unpack_decode.c \
+	kernel-cache/source/unpack_dirs.c \
+	kernel-cache/source/unpack_pipe.c \
+	kernel-cache/source/unpack_safe.c \
+	kernel-cache/source/unpack_top.c \
+	kernel-cache/source/unpack_write.c \
+	kernel-cache/spec.c \
+	kernel-cache/store/clean.c \
+	kernel-cache/store/entry.c \
+	kernel-cache/store/install.c \
+	kernel-cache/store/items.c \
+	kernel-cache/store/lock_dir.c \
+	kernel-cache/store/log.c \
+	kernel-cache/store/metadata.c \
+	kernel-cache/store/pack.c \
+	kernel-cache/store/remote.c \
+	kernel-cache/store/remote_get.c \
+	kernel-cache/store/remote_http.c \
+	kernel-cache/store/remote_place.c \
+	kernel-cache/store/remote_put.c \
+	kernel-cache/store/stamp.c \
+	kernel-cache/store/state.c \
+	kernel-cache/store/use.c \
+	kernel-cache/store/work.c \
+	kernel-cache/tree_only.c
 kernel-cache-deps := base
-kernel-cache-pkgs := libcurl libarchive libcjson libbpf libelf
+kernel-cache-pkgs := libcurl libarchive libcjson libbpf libelf libgit2

@@ -38,3 +38,14 @@ assert_contains() {
 	printf 'this text:\n%s\ndoes not contain:\n%s\n' "$1" "$2" >&2
 	return 1
 }
+
+# wait_for COMMAND...: until it succeeds, at most half a minute.
+wait_for() {
+	local i
+	for ((i = 0; i < 600; i++)); do
+		"$@" && return 0
+		sleep 0.05
+	done
+	echo "never happened: $*" >&2
+	return 1
+}

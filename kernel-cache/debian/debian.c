@@ -10,13 +10,6 @@
 
 #define PACKAGE_BYTES_MAX (UINT64_C(1) << 30)
 
-struct request {
-	const char *cache_dir;
-	const char *spec;
-	const char *suite;
-	const struct kc_opts *o;
-};
-
 /*
  * boot/vmlinuz-RELEASE up to Linux 6.18, usr/lib/modules/RELEASE/vmlinuz since (with .unsigned
  * before it is signed); the config likewise.
@@ -47,38 +40,10 @@ static bool is_config(const char *path)
 	return is_release_file(path, "config", "config-");
 }
 
-/*
- * The same file of the archive on this host's own mirror; NULL in @ret when that is the same URL or
- * there is none.
- */
-static int own_url(const struct request *q, const char *url, char **ret, struct kt_err *e)
-{
-	const char *pool = strstr(url, "/pool/");
-	kt_auto(mem) char *mirror = NULL;
-	char *own;
-
-	*ret = NULL;
-	if (!pool || kc_apt_mirror(q->suite, &mirror, NULL) < 0)
-		return 0; /* the pinned URL is what counts */
-	own = kt_fmt("%s%s", mirror, pool);
-	if (!own)
-		return kt_fail(e, KT_E_HOST, ENOMEM, "fetch '%s'", url);
-	if (kt_streq(own, url)) {
-		free(own);
-		return 0;
-	}
-	*ret = own;
-	return 0;
-}
-
-/*
- * From the URL that was pinned, else from the mirror that this host uses; the checksum makes both
- * the same.
- */
-static int fetch_remote(const struct request *q, const struct kc_remote *from, const char *to,
+static int fetch_remote(const struct kc_request *q, const struct kc_remote *from, const char *to,
 			struct kt_err *e)
 {
-	struct kc_fetch_opts f = {
+	const struct kc_fetch_opts f = {
 		.url = from->url,
 		.path = to,
 		.sha256 = from->sha256,
@@ -86,20 +51,12 @@ static int fetch_remote(const struct request *q, const struct kc_remote *from, c
 		.max_bytes = PACKAGE_BYTES_MAX,
 		.progress = q->o->progress,
 	};
-	kt_auto(mem) char *own = NULL;
-	struct kt_err second = { 0 };
-	int r = kc_fetch(&f, e);
 
-	if (r != -ENOENT && r != -EHOSTUNREACH)
-		return r;
-	if (own_url(q, from->url, &own, &second) < 0 || !own)
-		return r;
-	f.url = own;
-	return kc_fetch(&f, &second) == 0 ? 0 : r;
+	return kc_debian_fetch(q->parsed.arg, &f, e);
 }
 
 /* The config is for people and for programs in the guest: a kernel without it still is one. */
-static int add_config(const struct request *q, const struct kc_pick *p, const char *work,
+static int add_config(const struct kc_request *q, const struct kc_pick *p, const char *work,
 		      const char *config, struct kc_metadata *m, struct kt_err *e)
 {
 	struct kc_deb_member member = { .match = is_config,
@@ -124,7 +81,7 @@ static int add_config(const struct request *q, const struct kc_pick *p, const ch
 	return m->notes ? 0 : kt_fail(e, KT_E_HOST, ENOMEM, "fetch the config of %s", p->version);
 }
 
-static int unpack(const struct request *q, const struct kc_pick *p, const char *work,
+static int unpack(const struct kc_request *q, const struct kc_pick *p, const char *work,
 		  const char *deb, const char *entry_dir, struct kc_metadata *m, struct kt_err *e)
 {
 	kt_auto(mem) char *image = kt_fmt("%s/%s", entry_dir, kc_file_names[KC_FILE_IMAGE]);
@@ -150,7 +107,7 @@ static int unpack(const struct request *q, const struct kc_pick *p, const char *
 	return members[1].found ? 0 : add_config(q, p, work, config, m, e);
 }
 
-static int fill_metadata(const struct request *q, const struct kc_pick *p, struct kc_metadata *m,
+static int fill_metadata(const struct kc_request *q, const struct kc_pick *p, struct kc_metadata *m,
 			 struct kt_err *e)
 {
 	if (kc_dup(q->spec, &m->spec) < 0 || kc_dup(p->key, &m->key) < 0 ||
@@ -160,7 +117,7 @@ static int fill_metadata(const struct request *q, const struct kc_pick *p, struc
 	return 0;
 }
 
-static void step(const struct request *q, const char *what, const char *name)
+static void step(const struct kc_request *q, const char *what, const char *name)
 {
 	kt_auto(mem) char *text = kt_fmt("%s %s", what, name);
 
@@ -168,7 +125,7 @@ static void step(const struct request *q, const char *what, const char *name)
 		q->o->progress->step(q->o->progress->ctx, text);
 }
 
-static int make_entry(const struct request *q, const struct kc_pick *p, const char *work,
+static int make_entry(const struct kc_request *q, const struct kc_pick *p, const char *work,
 		      struct kt_err *e)
 {
 	kt_auto(mem) char *deb = kt_fmt("%s/image.deb", work);
@@ -191,7 +148,7 @@ static int make_entry(const struct request *q, const struct kc_pick *p, const ch
 }
 
 /* -ENOENT: not there. A damaged one is moved away when @may_move, and then is not there either. */
-static int load(const struct request *q, const char *key, bool may_move, struct kc_entry **ret,
+static int load(const struct kc_request *q, const char *key, bool may_move, struct kc_entry **ret,
 		struct kt_err *e)
 {
 	struct kt_err why = { 0 };
@@ -207,11 +164,12 @@ static int load(const struct request *q, const char *key, bool may_move, struct 
 	return r;
 }
 
-static int fetch_pick(const struct request *q, const struct kc_pick *p, struct kc_entry **ret,
+static int fetch_pick(const struct kc_request *q, const struct kc_pick *p, struct kc_entry **ret,
 		      struct kt_err *e)
 {
 	kt_auto(kc_work) struct kc_work w = KC_WORK_NONE;
-	int r = kc_work_begin(q->cache_dir, p->key, q->o->progress, &w, e);
+	kt_auto(mem) char *purpose = kc_purpose(q, "fetches", p->version);
+	int r = kc_work_begin(q->cache_dir, p->key, purpose, q->o->progress, &w, e);
 
 	if (r < 0)
 		return r;
@@ -230,7 +188,7 @@ static int fetch_pick(const struct request *q, const struct kc_pick *p, struct k
 		       : r;
 }
 
-static int get_pick(const struct request *q, const struct kc_pick *p, struct kc_entry **ret,
+static int get_pick(const struct kc_request *q, const struct kc_pick *p, struct kc_entry **ret,
 		    struct kt_err *e)
 {
 	struct kt_err why = { 0 };
@@ -252,27 +210,24 @@ static int get_pick(const struct request *q, const struct kc_pick *p, struct kc_
 	return fetch_pick(q, p, ret, e);
 }
 
-static int get_pinned(const struct request *q, const struct kc_pick *p, struct kc_entry **ret,
-		      struct kt_err *e)
+/* A cached entry as a pick: enough to load it. */
+static int pick_of(const struct kc_entry *k, struct kc_pick *ret)
 {
-	struct kt_err ours = { 0 };
-	int r = get_pick(q, p, ret, &ours);
+	kt_auto(kc_pick) struct kc_pick p = { 0 };
 
-	if (r == -ENOENT && !q->o->offline && ours.kind == KT_E_KERNEL)
-		return kt_fail(
-			e, KT_E_KERNEL, ENOENT,
-			"kernel %s, which ktstr.lock pins for '%s', is gone from the mirror ('%s'); run 'ktstr-make update' to take the newest",
-			p->version, q->spec, p->image.url);
-	if (r < 0 && e)
-		*e = ours;
-	return r;
+	if (kc_dup(k->key, &p.key) < 0 || kc_dup(k->key, &p.package) < 0 ||
+	    kc_dup(k->version, &p.version) < 0 || kc_dup(k->url, &p.image.url) < 0 ||
+	    kc_dup(k->sha256, &p.image.sha256) < 0)
+		return -ENOMEM;
+	*ret = p;
+	p = (struct kc_pick){ 0 };
+	return 0;
 }
 
 /*
- * What is cached of this spec, newest first: the mirror's last answer, else the newest version.
- * -ENOENT: nothing.
+ * What is cached of this spec: the mirror's last answer, else the newest version. -ENOENT: nothing.
  */
-static int newest_cached(const struct request *q, struct kc_entry **ret, struct kt_err *e)
+static int newest_cached(const struct kc_request *q, struct kc_pick *ret, struct kt_err *e)
 {
 	kt_auto(kc_list) struct kc_list l = { 0 };
 	kt_auto(kc_pick) struct kc_pick last = { 0 };
@@ -280,7 +235,7 @@ static int newest_cached(const struct request *q, struct kc_entry **ret, struct 
 	int r = kc_list(q->cache_dir, &l, NULL, NULL, e);
 
 	if (r == 0)
-		r = kc_index_last(q->cache_dir, q->suite, &last, e);
+		r = kc_index_last(q->cache_dir, q->parsed.arg, &last, e);
 	if (r < 0 && r != -ENOENT)
 		return r;
 	for (size_t i = 0; i < l.nr; i++) {
@@ -294,114 +249,28 @@ static int newest_cached(const struct request *q, struct kc_entry **ret, struct 
 	}
 	if (best == SIZE_MAX)
 		return -ENOENT;
-	*ret = kt_take(l.v[best]);
-	return 0;
+	return pick_of(l.v[best], ret) < 0
+		       ? kt_fail(e, KT_E_HOST, ENOMEM, "get kernel '%s'", q->spec)
+		       : 0;
 }
 
-/*
- * No network: an older kernel is better than none, but never in silence. @why explains; it is the
- * error otherwise.
- */
-static int fall_back(const struct request *q, const struct kt_err *why, int why_r,
-		     struct kc_entry **ret, struct kt_err *e)
+static int newest(const struct kc_request *q, bool refresh, struct kc_pick *ret, struct kt_err *e)
+{
+	return kc_index_newest(q->cache_dir, q->parsed.arg, refresh, q->o->progress, ret, e);
+}
+
+static const struct kc_resolver resolver = { .newest = newest, .last = newest_cached };
+
+static int get(const struct kc_request *q, const struct kc_pick *p, void *ret, struct kt_err *e)
+{
+	return get_pick(q, p, ret, e);
+}
+
+int kc_debian_get(const struct kc_request *q, struct kc_entry **ret, struct kt_err *e)
 {
 	kt_auto(kc_entry) struct kc_entry *k = NULL;
-	char text[KT_ERR_TEXT_BYTES];
-	int r = newest_cached(q, &k, e);
+	int r = kc_with_pick(q, &resolver, get, &k, e);
 
-	if (k) {
-		kt_log(KT_AREA_KERNEL_CACHE, KT_WARN, "no network; using cached %s%s%s", k->key,
-		       why ? ": " : "", why ? kt_err_text(why, text, sizeof(text)) : "");
-		*ret = kt_take(k);
-		return 0;
-	}
-	if (r != -ENOENT)
-		return r;
-	if (!why)
-		return kt_fail(
-			e, KT_E_KERNEL, ENOENT,
-			"no kernel of '%s' is in the cache; run 'ktstr-make kernel fetch' once with a network",
-			q->spec);
-	if (e)
-		*e = *why;
-	return kt_context(
-		e, why_r,
-		"ask the network, since the cache has no kernel of it (--kernel path:IMAGE needs none; KTSTR_DEBIAN_MIRROR names another mirror)");
-}
-
-/*
- * Ask the mirror which is newest, and get that. Says in @ret_pick what to pin; its key is NULL
- * after a fallback.
- */
-static int get_newest(const struct request *q, struct kc_pick *ret_pick, struct kc_entry **ret,
-		      struct kt_err *e)
-{
-	struct kt_err ours = { 0 };
-	int r;
-
-	if (q->o->offline)
-		return fall_back(q, NULL, 0, ret, e);
-	r = kc_index_newest(q->cache_dir, q->suite, q->o->update, q->o->progress, ret_pick, &ours);
-	if (r == 0) {
-		r = get_pick(q, ret_pick, ret, &ours);
-		if (r == -ENOENT && ours.kind == KT_E_KERNEL) {
-			/* The mirror has moved on since it was asked. */
-			kc_pick_done(ret_pick);
-			r = kc_index_newest(q->cache_dir, q->suite, true, q->o->progress, ret_pick,
-					    &ours);
-			if (r == 0)
-				r = get_pick(q, ret_pick, ret, &ours);
-		}
-	}
-	if (r == 0)
-		return 0;
-	kc_pick_done(ret_pick);
-	/* Who asks for an update wants to know that there was none. */
-	if ((r == -EHOSTUNREACH || r == -EPROTO) && ours.kind == KT_E_KERNEL && !q->o->update)
-		return fall_back(q, &ours, r, ret, e);
-	if (e)
-		*e = ours;
-	return r;
-}
-
-/* --locked: whatever is resolved must be what the lock says already. */
-static int check_locked(const struct request *q, const struct kc_pick *pinned,
-			const struct kc_pick *now, struct kt_err *e)
-{
-	if (!pinned->key)
-		return kt_fail(
-			e, KT_E_USAGE, EPERM,
-			"ktstr.lock has no kernel for '%s', and --locked forbids adding one; run 'ktstr-make update' and commit ktstr.lock",
-			q->spec);
-	if (now && now->key && !kt_streq(now->key, pinned->key))
-		return kt_fail(
-			e, KT_E_USAGE, EPERM,
-			"ktstr.lock would change for '%s' (%s to %s), which --locked forbids",
-			q->spec, pinned->version, now->version);
-	return 0;
-}
-
-int kc_debian_get(const char *cache_dir, const char *spec, const char *suite,
-		  const struct kc_opts *o, struct kc_entry **ret, struct kt_err *e)
-{
-	const struct request q = { .cache_dir = cache_dir, .spec = spec, .suite = suite, .o = o };
-	kt_auto(kc_pick) struct kc_pick pinned = { 0 }, now = { 0 };
-	kt_auto(kc_entry) struct kc_entry *k = NULL;
-	bool lock = o->project_dir && o->locked;
-	int r = o->project_dir ? kc_pin_get(o->project_dir, spec, &pinned, e) : -ENOENT;
-
-	if (r < 0 && r != -ENOENT)
-		return r;
-	if (pinned.key && !o->update)
-		return get_pinned(&q, &pinned, ret, e);
-	r = lock ? check_locked(&q, &pinned, NULL, e) : 0;
-	if (r == 0)
-		r = get_newest(&q, &now, &k, e);
-	if (r == 0 && lock)
-		r = check_locked(&q, &pinned, &now, e);
-	/* A fallback is of today's network, not of the project: it is not pinned. */
-	if (r == 0 && !lock && o->project_dir && now.key)
-		r = kc_pin_set(cache_dir, o->project_dir, spec, &now, e);
 	if (r < 0)
 		return r;
 	*ret = kt_take(k);

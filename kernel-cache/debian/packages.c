@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A Packages file: which prebuilt cloud kernel in it is the newest. */
+/* A Packages file: which prebuilt cloud kernel, or which version of a source package, in it is the newest. */
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
@@ -13,6 +13,7 @@ enum { STEP_BYTES = 256 * 1024, LINE_BYTES_MAX = 64 * 1024, VALUE_BYTES_MAX = 40
 #define LIST_BYTES_MAX (UINT64_C(2) << 30) /* decompressed */
 
 #define FLAVOUR "-cloud-" KC_DEBIAN_ARCH
+#define SOURCE "linux-source-"
 
 /* Fields of the stanza being read; "" when absent. */
 struct stanza {
@@ -51,11 +52,13 @@ struct package {
 
 struct scan {
 	const char *path;
+	const char *source; /* only packages like this one are looked for; NULL: prebuilt kernels */
 	struct stanza now;
 	bool skip; /* the stanza is of no interest; nearly all are */
 	bool oom;
 	KT_VEC(struct package) images; /* what holds a kernel image, see is_image */
 	KT_VEC(struct package) bases; /* linux-base-*: may hold the config */
+	KT_VEC(struct package) sources; /* linux-source-VERSION */
 };
 
 static void package_done(struct package *p)
@@ -73,8 +76,11 @@ static void scan_done(struct scan *s)
 		package_done(&s->images.v[i]);
 	for (size_t i = 0; i < s->bases.nr; i++)
 		package_done(&s->bases.v[i]);
+	for (size_t i = 0; i < s->sources.nr; i++)
+		package_done(&s->sources.v[i]);
 	free(s->images.v);
 	free(s->bases.v);
+	free(s->sources.v);
 }
 
 static bool names_release(const char *name, const char *prefix)
@@ -101,26 +107,57 @@ static bool is_image(const struct stanza *s)
 	       !(s->depends && strstr(s->depends, "linux-binary-"));
 }
 
+/* linux-source-6.12, and not "linux-source", which has nothing in it. */
+static bool is_source(const char *name)
+{
+	return kt_starts_with(name, SOURCE) && name[strlen(SOURCE)] >= '0' &&
+	       name[strlen(SOURCE)] <= '9';
+}
+
 /* Below the mirror's root, as a URL's path: no way out of it. */
 static bool is_pool_path(const char *s)
 {
 	return s[0] != '/' && !strstr(s, "..") && !strpbrk(s, " ?#\\%");
 }
 
-static void add_package(struct scan *sc, bool image)
+enum kind { KIND_NONE, KIND_IMAGE, KIND_BASE, KIND_SOURCE };
+
+static enum kind kind_of(const struct scan *sc, const struct stanza *s)
+{
+	if (sc->source)
+		return is_source(s->package) ? KIND_SOURCE : KIND_NONE;
+	if (is_image(s))
+		return KIND_IMAGE;
+	return names_release(s->package, "linux-base-") ? KIND_BASE : KIND_NONE;
+}
+
+static int keep(struct scan *sc, enum kind kind, struct package p)
+{
+	switch (kind) {
+	case KIND_IMAGE:
+		return KT_VEC_PUSH(&sc->images, p);
+	case KIND_BASE:
+		return KT_VEC_PUSH(&sc->bases, p);
+	case KIND_SOURCE:
+		return KT_VEC_PUSH(&sc->sources, p);
+	case KIND_NONE:
+		break;
+	}
+	return -EINVAL; /* not reached */
+}
+
+static void add_package(struct scan *sc, enum kind kind)
 {
 	struct stanza *s = &sc->now;
 	struct package p = { .name = s->package,
 			     .version = s->version,
 			     .filename = s->filename,
 			     .sha256 = s->sha256 };
-	int r;
 
 	if (!p.version || !p.filename || !is_pool_path(p.filename) || !p.sha256 ||
 	    !kc_is_sha256(p.sha256) || !s->size || kt_parse_u64(s->size, &p.bytes) < 0)
 		return;
-	r = image ? KT_VEC_PUSH(&sc->images, p) : KT_VEC_PUSH(&sc->bases, p);
-	if (r < 0) {
+	if (keep(sc, kind, p) < 0) {
 		sc->oom = true;
 		return;
 	}
@@ -129,12 +166,10 @@ static void add_package(struct scan *sc, bool image)
 
 static void end_stanza(struct scan *sc)
 {
-	if (sc->now.package && !sc->skip) {
-		if (is_image(&sc->now))
-			add_package(sc, true);
-		else if (names_release(sc->now.package, "linux-base-"))
-			add_package(sc, false);
-	}
+	enum kind kind = sc->now.package && !sc->skip ? kind_of(sc, &sc->now) : KIND_NONE;
+
+	if (kind != KIND_NONE)
+		add_package(sc, kind);
 	stanza_done(&sc->now);
 	sc->skip = false;
 }
@@ -316,6 +351,65 @@ int kc_packages_newest_cloud(const char *path, const char *mirror, struct kc_pic
 			 : kt_fail(e, KT_E_KERNEL, ENOENT,
 				   "no package linux-binary-*%s or linux-image-*%s in it", FLAVOUR,
 				   FLAVOUR);
+	scan_done(&sc);
+	return r;
+}
+
+static int by_version_of_name(const void *a, const void *b)
+{
+	return kc_deb_version_cmp(((const struct package *)a)->name + strlen(SOURCE),
+				  ((const struct package *)b)->name + strlen(SOURCE));
+}
+
+/* What there is instead, each once, in ascending order. */
+static int no_source(struct scan *sc, struct kt_err *e)
+{
+	kt_auto(buf) struct kt_buf names = { 0 };
+
+	if (sc->sources.nr)
+		qsort(sc->sources.v, sc->sources.nr, sizeof(sc->sources.v[0]), by_version_of_name);
+	for (size_t i = 0; i < sc->sources.nr; i++) {
+		if (!i || !kt_streq(sc->sources.v[i].name, sc->sources.v[i - 1].name))
+			kt_buf_addf(&names, "%s%s", names.len ? ", " : "", sc->sources.v[i].name);
+	}
+	return kt_fail(e, KT_E_KERNEL, ENOENT, "no package %s in it; it has %s", sc->source,
+		       names.len ? kt_buf_str(&names) : "no " SOURCE "* at all");
+}
+
+static int fill_source(const struct scan *sc, const struct package *best, const char *mirror,
+		       struct kc_pick *ret, struct kt_err *e)
+{
+	kt_auto(kc_pick) struct kc_pick p = { 0 };
+
+	p.key = kc_make_key(best->version, 's', best->sha256);
+	if (!p.key || kc_dup(best->name, &p.package) < 0 || kc_dup(best->version, &p.version) < 0 ||
+	    fill_remote(&p.image, best, mirror) < 0)
+		return kt_fail(e, KT_E_HOST, ENOMEM, "read '%s'", sc->path);
+	if (!kc_is_key(p.key))
+		return kt_fail(e, KT_E_KERNEL, EBADMSG,
+			       "the version '%s' of %s is fit for no file name", best->version,
+			       best->name);
+	*ret = p;
+	p = (struct kc_pick){ 0 };
+	return 0;
+}
+
+int kc_packages_newest_source(const char *path, const char *mirror, const char *name,
+			      struct kc_pick *ret, struct kt_err *e)
+{
+	struct scan sc = { .path = path, .source = name };
+	const struct package *best = NULL;
+	int r = scan_file(&sc, e);
+
+	for (size_t i = 0; i < sc.sources.nr; i++) {
+		const struct package *p = &sc.sources.v[i];
+
+		if (kt_streq(p->name, name) &&
+		    (!best || kc_deb_version_cmp(p->version, best->version) > 0))
+			best = p;
+	}
+	if (r == 0)
+		r = best ? fill_source(&sc, best, mirror, ret, e) : no_source(&sc, e);
 	scan_done(&sc);
 	return r;
 }

@@ -87,6 +87,18 @@ static void read_status(char *text, struct signatures *s)
 int kc_release_verify(const char *path, const char *clear_path, const char *url, struct kt_err *e)
 {
 	const char *keyring = kc_debian_keyring();
+
+	if (access(keyring, R_OK) < 0)
+		return kt_fail(
+			e, KT_E_HOST, errno,
+			"read the keyring '%s' (install debian-archive-keyring, or set KTSTR_DEBIAN_KEYRING)",
+			keyring);
+	return kc_signed_verify(path, clear_path, keyring, url, e);
+}
+
+int kc_signed_verify(const char *path, const char *clear_path, const char *keyring, const char *url,
+		     struct kt_err *e)
+{
 	const char *const argv[] = { "gpgv",     "--status-fd", "1",  "--keyring", keyring,
 				     "--output", clear_path,    path, NULL };
 	kt_auto(buf) struct kt_buf status = { 0 }, talk = { 0 };
@@ -94,11 +106,6 @@ int kc_release_verify(const char *path, const char *clear_path, const char *url,
 	struct kt_proc_end end;
 	int r;
 
-	if (access(keyring, R_OK) < 0)
-		return kt_fail(
-			e, KT_E_HOST, errno,
-			"read the keyring '%s' (install debian-archive-keyring, or set KTSTR_DEBIAN_KEYRING)",
-			keyring);
 	(void)unlink(clear_path); /* gpgv does not overwrite */
 	r = kt_proc_run(&(struct kt_proc_opts){ .argv = argv }, GPGV_TIMEOUT_MS, GPGV_OUTPUT_BYTES,
 			&status, &talk, &end, e);

@@ -4,7 +4,6 @@
  * key is its content: a "make" beside a running test must not change what is being booted, and what
  * was tested stays there to be looked at.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -12,9 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "kernel-cache/internal.h"
-
-enum { NAME_DIGITS = 16, NAME_BYTES = 32 };
+#include "kernel-cache/source/local.h"
 
 struct local {
 	const char *cache_dir;
@@ -22,7 +19,7 @@ struct local {
 	char *path; /* as resolved */
 	char *source[KC_FILE_NR]; /* NULL: there is none */
 	struct kt_buf identity; /* of these files, without reading them */
-	char name[NAME_BYTES]; /* of lock, work directory and memo */
+	char name[KC_HASH_NAME_BYTES]; /* of lock, work directory and memo */
 	const struct kc_opts *o;
 };
 
@@ -37,86 +34,6 @@ static void kt_cleanup_local(struct local *l)
 static int no_memory(const struct local *l, struct kt_err *e)
 {
 	return kt_fail(e, KT_E_HOST, ENOMEM, "get kernel '%s'", l->spec);
-}
-
-/*
- * Where a kernel tree or a directory that somebody gathered has its files, the most telling first.
- */
-static const char *const image_names[] = { "arch/x86/boot/bzImage", "arch/x86_64/boot/bzImage",
-					   "bzImage", "vmlinuz", NULL };
-static const char *const vmlinux_names[] = { "vmlinux", NULL };
-static const char *const config_names[] = { ".config", "config", NULL };
-static const char *const *const names_in_dir[KC_FILE_NR] = {
-	[KC_FILE_IMAGE] = image_names,
-	[KC_FILE_VMLINUX] = vmlinux_names,
-	[KC_FILE_CONFIG] = config_names,
-};
-
-static int find_named(const char *dir, const char *const *names, char **ret)
-{
-	for (; *names; names++) {
-		char *path = kt_fmt("%s/%s", dir, *names);
-		struct stat st;
-
-		if (!path)
-			return -ENOMEM;
-		if (stat(path, &st) == 0 && S_ISREG(st.st_mode)) {
-			*ret = path;
-			return 0;
-		}
-		free(path);
-	}
-	return 0;
-}
-
-/* vmlinuz-RELEASE, as in /boot: only when there is exactly one. */
-static int find_vmlinuz(struct local *l, struct kt_err *e)
-{
-	kt_auto(dir) DIR *dir = opendir(l->path);
-	kt_auto(mem) char *found = NULL;
-	struct dirent *d;
-
-	if (!dir)
-		return kt_fail(e, KT_E_HOST, errno, "open '%s'", l->path);
-	while ((d = readdir(dir))) {
-		if (!kt_starts_with(d->d_name, "vmlinuz-"))
-			continue;
-		if (found)
-			return kt_fail(e, KT_E_KERNEL, EINVAL,
-				       "several kernel images in '%s' (%s, %s); name one", l->path,
-				       strrchr(found, '/') + 1, d->d_name);
-		found = kt_fmt("%s/%s", l->path, d->d_name);
-		if (!found)
-			return no_memory(l, e);
-	}
-	l->source[KC_FILE_IMAGE] = kt_take(found);
-	return 0;
-}
-
-static int find_sources(struct local *l, struct kt_err *e)
-{
-	struct stat st;
-	int r = 0;
-
-	if (stat(l->path, &st) < 0)
-		return kt_fail(e, KT_E_KERNEL, errno, "there is no kernel at '%s': %s", l->path,
-			       strerror(errno));
-	if (!S_ISDIR(st.st_mode)) {
-		l->source[KC_FILE_IMAGE] = strdup(l->path);
-		return l->source[KC_FILE_IMAGE] ? 0 : no_memory(l, e);
-	}
-	for (int i = 0; i < KC_FILE_NR && r == 0; i++)
-		r = find_named(l->path, names_in_dir[i], &l->source[i]);
-	if (r < 0)
-		return no_memory(l, e);
-	if (!l->source[KC_FILE_IMAGE])
-		r = find_vmlinuz(l, e);
-	if (r == 0 && !l->source[KC_FILE_IMAGE])
-		r = kt_fail(
-			e, KT_E_KERNEL, ENOENT,
-			"no kernel image in '%s' (arch/x86/boot/bzImage, bzImage, vmlinuz, vmlinuz-*)",
-			l->path);
-	return r;
 }
 
 /* A file that was written again has another ctime, whatever is done to its mtime. */
@@ -140,26 +57,17 @@ static int identify(const struct local *l, struct kt_buf *ret, struct kt_err *e)
 
 static int resolve(struct local *l, const char *path, struct kt_err *e)
 {
-	kt_auto(mem) char *joined = NULL;
-	char hex[KT_SHA256_HEX];
-	struct kt_sha256 s;
+	kt_auto(mem) char *joined = kc_project_path(l->o->project_dir, path);
 	int r;
 
-	if (path[0] == '/' || !l->o->project_dir)
-		joined = strdup(path);
-	else
-		joined = kt_fmt("%s/%s", l->o->project_dir, path);
 	if (!joined)
 		return no_memory(l, e);
 	l->path = realpath(joined, NULL);
 	if (!l->path)
 		return kt_fail(e, KT_E_KERNEL, errno, "there is no kernel at '%s': %s", joined,
 			       strerror(errno));
-	kt_sha256_init(&s);
-	kt_sha256_add(&s, l->path, strlen(l->path));
-	kt_sha256_hex(&s, hex);
-	(void)kt_snprintf(l->name, sizeof(l->name), "path-%.*s", NAME_DIGITS, hex);
-	r = find_sources(l, e);
+	kc_hash_name("path", l->path, l->name);
+	r = kc_local_find(l->spec, l->path, l->source, e);
 	return r < 0 ? r : identify(l, &l->identity, e);
 }
 
@@ -269,6 +177,20 @@ static int take_vmlinux(const struct local *l, const char *work, const char *ima
 		e);
 }
 
+/* Of the same build as vmlinux, or of a build that cannot be told. */
+static int take_system_map(const struct local *l, const char *entry_dir, const char *vmlinux,
+			   struct kt_err *e)
+{
+	kt_auto(mem) char *to = kt_fmt("%s/%s", entry_dir, kc_file_names[KC_FILE_SYSTEM_MAP]);
+
+	if (!to)
+		return no_memory(l, e);
+	if (!l->source[KC_FILE_SYSTEM_MAP] ||
+	    (l->source[KC_FILE_VMLINUX] && access(vmlinux, F_OK) < 0))
+		return 0;
+	return copy_file(l->source[KC_FILE_SYSTEM_MAP], to, e);
+}
+
 static int make_key(const struct local *l, const char *entry_dir, struct kc_metadata *m,
 		    struct kt_err *e)
 {
@@ -316,6 +238,8 @@ static int copy_sources(const struct local *l, const char *work, const char *ent
 	if (r == 0)
 		r = take_vmlinux(l, work, image, vmlinux, m, e);
 	if (r == 0)
+		r = take_system_map(l, entry_dir, vmlinux, e);
+	if (r == 0)
 		r = identify(l, &now, e);
 	if (r < 0)
 		return r;
@@ -326,13 +250,11 @@ static int copy_sources(const struct local *l, const char *work, const char *ent
 	return 0;
 }
 
-static int make_entry(const struct local *l, const char *work, struct kc_metadata *m,
+static int make_entry(const struct local *l, const char *work, struct kc_entry **ret,
 		      struct kt_err *e)
 {
 	kt_auto(mem) char *entry_dir = kt_fmt("%s/entry", work);
-	struct kt_err why = { 0 };
-	char text[KT_ERR_TEXT_BYTES];
-	kt_auto(kc_entry) struct kc_entry *k = NULL;
+	kt_auto(kc_metadata) struct kc_metadata m = { 0 };
 	int r;
 
 	if (!entry_dir)
@@ -341,30 +263,21 @@ static int make_entry(const struct local *l, const char *work, struct kc_metadat
 	if (r == 0)
 		r = kt_mkdir_p(entry_dir, 0755, e);
 	if (r == 0)
-		r = copy_sources(l, work, entry_dir, m, e);
+		r = copy_sources(l, work, entry_dir, &m, e);
 	if (r == 0)
-		r = kc_complete(entry_dir, m, e);
+		r = kc_complete(entry_dir, &m, e);
 	if (r == 0)
-		r = make_key(l, entry_dir, m, e);
-	if (r < 0)
-		return r;
-	r = kc_entry_load(l->cache_dir, m->key, &k, &why);
-	if (r == 0)
-		return 0;
-	if (r == -EBADMSG) {
-		r = kc_move_damaged(l->cache_dir, m->key, kt_err_text(&why, text, sizeof(text)), e);
-		if (r < 0)
-			return r;
-	}
-	return kc_install(l->cache_dir, entry_dir, m, e);
+		r = make_key(l, entry_dir, &m, e);
+	return r < 0 ? r
+		     : kc_install_by_content(l->cache_dir, entry_dir, &m, l->o->progress, ret, e);
 }
 
 int kc_local_get(const char *cache_dir, const char *spec, const char *path, const struct kc_opts *o,
 		 struct kc_entry **ret, struct kt_err *e)
 {
 	kt_auto(local) struct local l = { .cache_dir = cache_dir, .spec = spec, .o = o };
+	kt_auto(kc_entry) struct kc_entry *k = NULL;
 	kt_auto(kc_work) struct kc_work w = KC_WORK_NONE;
-	kt_auto(kc_metadata) struct kc_metadata m = { 0 };
 	int r = resolve(&l, path, e);
 
 	if (r < 0)
@@ -372,7 +285,7 @@ int kc_local_get(const char *cache_dir, const char *spec, const char *path, cons
 	r = recall(&l, ret, e);
 	if (r != -ENOENT)
 		return r;
-	r = kc_work_begin(cache_dir, l.name, o->progress, &w, e);
+	r = kc_work_begin(cache_dir, l.name, NULL, o->progress, &w, e);
 	if (r < 0)
 		return r;
 	r = recall(&l, ret, e);
@@ -380,13 +293,11 @@ int kc_local_get(const char *cache_dir, const char *spec, const char *path, cons
 		return r;
 	if (o->progress && o->progress->step)
 		o->progress->step(o->progress->ctx, "copy the local kernel");
-	r = make_entry(&l, w.dir, &m, e);
+	r = make_entry(&l, w.dir, &k, e);
 	if (r == 0)
-		r = remember(&l, m.key, e);
+		r = k ? remember(&l, k->key, e) : -ENOENT;
 	if (r < 0)
 		return r;
-	r = kc_entry_load(cache_dir, m.key, ret, e);
-	return r == -ENOENT
-		       ? kt_fail(e, KT_E_HOST, ENOENT, "kernel %s vanished from the cache", m.key)
-		       : r;
+	*ret = kt_take(k);
+	return 0;
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* How an entry comes into the cache: made beside it under a lock, made whole, synced, renamed. */
-#include <dirent.h>
+/* How an entry comes into the cache: made whole in a work directory, synced, renamed; and how a damaged one leaves it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,104 +10,6 @@
 
 #include "base/log.h"
 #include "kernel-cache/internal.h"
-
-static void say_waiting(void *ctx, pid_t holder, const char *purpose)
-{
-	const struct kc_progress *p = ctx;
-	kt_auto(buf) struct kt_buf text = { 0 };
-
-	if (holder)
-		kt_buf_addf(&text, "waiting for pid %d (%s)", (int)holder,
-			    *purpose ? purpose : "kernel cache");
-	else
-		kt_buf_adds(&text, "waiting for another process that uses the kernel cache");
-	if (p && p->step)
-		p->step(p->ctx, kt_buf_str(&text));
-	else
-		kt_log(KT_AREA_KERNEL_CACHE, KT_DEBUG, "%s", kt_buf_str(&text));
-}
-
-static int take_lock(const char *cache_dir, const char *name, bool wait,
-		     const struct kc_progress *progress, struct kt_lock *ret, struct kt_err *e)
-{
-	kt_auto(mem) char *dir = kt_fmt("%s/locks", cache_dir);
-	kt_auto(mem) char *path = kt_fmt("%s/locks/%s.lock", cache_dir, name);
-	kt_auto(mem) char *purpose = kt_fmt("kernel cache: %s", name);
-	struct kt_lock_opts o = {
-		.wait = wait,
-		.purpose = purpose,
-		.waiting = say_waiting,
-		.ctx = (void *)progress, /* given back to say_waiting, which does not write to it */
-	};
-	int r;
-
-	if (!dir || !path || !purpose)
-		return kt_fail(e, KT_E_HOST, ENOMEM, "lock %s", name);
-	r = kt_mkdir_p(dir, 0755, e);
-	return r < 0 ? r : kt_lock_acquire(path, &o, ret, e);
-}
-
-int kc_lock(const char *cache_dir, const char *name, const struct kc_progress *progress,
-	    struct kt_lock *ret, struct kt_err *e)
-{
-	return take_lock(cache_dir, name, true, progress, ret, e);
-}
-
-/*
- * Whoever works in tmp/NAME holds the lock NAME, so a directory whose lock is free belongs to
- * nobody alive. Best effort: what cannot be removed now will be another time.
- */
-static void remove_stale(const char *cache_dir, const char *tmp, const char *but)
-{
-	kt_auto(dir) DIR *dir = opendir(tmp);
-	struct dirent *d;
-
-	while (dir && (d = readdir(dir))) {
-		kt_auto(lock) struct kt_lock lock = KT_LOCK_NONE;
-		kt_auto(mem) char *path = NULL;
-
-		if (!kc_is_key(d->d_name) || kt_streq(d->d_name, but))
-			continue;
-		path = kt_fmt("%s/%s", tmp, d->d_name);
-		if (path && take_lock(cache_dir, d->d_name, false, NULL, &lock, NULL) == 0)
-			(void)kt_remove_tree(path, NULL);
-	}
-}
-
-int kc_work_begin(const char *cache_dir, const char *name, const struct kc_progress *progress,
-		  struct kc_work *ret, struct kt_err *e)
-{
-	kt_auto(kc_work) struct kc_work w = KC_WORK_NONE;
-	kt_auto(mem) char *tmp = kt_fmt("%s/tmp", cache_dir);
-	int r = kc_lock(cache_dir, name, progress, &w.lock, e);
-
-	if (r < 0)
-		return r;
-	if (!tmp)
-		return kt_fail(e, KT_E_HOST, ENOMEM, "lock %s", name);
-	remove_stale(cache_dir, tmp, name);
-	w.dir = kt_fmt("%s/%s", tmp, name);
-	if (!w.dir)
-		return kt_fail(e, KT_E_HOST, ENOMEM, "lock %s", name);
-	r = kt_mkdir_p(w.dir, 0755, e);
-	if (r < 0)
-		return r;
-	*ret = w;
-	w = (struct kc_work)KC_WORK_NONE;
-	return 0;
-}
-
-void kc_work_end(struct kc_work *w)
-{
-	int saved = errno;
-
-	if (w->dir && !w->keep)
-		(void)kt_remove_tree(w->dir, NULL); /* if not now, then by remove_stale */
-	free(w->dir);
-	w->dir = NULL;
-	kt_lock_release(&w->lock);
-	errno = saved;
-}
 
 static int record_file(const char *entry_dir, struct kc_metadata *m, enum kc_file which,
 		       struct kt_err *e)
@@ -211,21 +112,18 @@ int kc_complete(const char *entry_dir, struct kc_metadata *m, struct kt_err *e)
 	return r;
 }
 
-int kc_install(const char *cache_dir, const char *entry_dir, struct kc_metadata *m,
+int kc_publish(const char *cache_dir, const char *entry_dir, const struct kc_metadata *m,
 	       struct kt_err *e)
 {
-	kt_auto(mem) char *metadata = kt_fmt("%s/metadata.json", entry_dir);
 	kt_auto(mem) char *kernels = kt_fmt("%s/kernels", cache_dir);
 	kt_auto(mem) char *to = kt_fmt("%s/kernels/%s", cache_dir, m->key);
 	kt_auto(mem) char *used = kt_fmt("%s/used", cache_dir);
+	bool installed;
 	int r;
 
-	if (!metadata || !kernels || !to || !used)
+	if (!kernels || !to || !used)
 		return kt_fail(e, KT_E_HOST, ENOMEM, "install kernel %s", m->key);
-	m->created = time(NULL);
-	r = kc_metadata_write(m, metadata, e);
-	if (r == 0)
-		r = kt_fsync_dir(entry_dir, e);
+	r = kt_fsync_dir(entry_dir, e);
 	if (r == 0)
 		r = kt_mkdir_p(kernels, 0755, e);
 	if (r == 0)
@@ -236,9 +134,73 @@ int kc_install(const char *cache_dir, const char *entry_dir, struct kc_metadata 
 	 * What is there under this key has the same content; never replace what somebody may be
 	 * booting from.
 	 */
-	if (rename(entry_dir, to) < 0 && errno != EEXIST && errno != ENOTEMPTY)
+	installed = rename(entry_dir, to) == 0;
+	if (!installed && errno != EEXIST && errno != ENOTEMPTY)
 		return kt_fail(e, KT_E_HOST, errno, "rename '%s' to '%s'", entry_dir, to);
-	return kt_fsync_dir(kernels, e);
+	r = kt_fsync_dir(kernels, e);
+	if (r == 0 && installed)
+		kc_stamp_set(cache_dir, to, m);
+	return r;
+}
+
+int kc_install(const char *cache_dir, const char *entry_dir, struct kc_metadata *m,
+	       struct kt_err *e)
+{
+	kt_auto(mem) char *metadata = kt_fmt("%s/metadata.json", entry_dir);
+	int r;
+
+	if (!metadata)
+		return kt_fail(e, KT_E_HOST, ENOMEM, "install kernel %s", m->key);
+	m->created = time(NULL);
+	r = kc_metadata_write(m, metadata, e);
+	return r < 0 ? r : kc_publish(cache_dir, entry_dir, m, e);
+}
+
+int kc_install_by_content(const char *cache_dir, const char *entry_dir, struct kc_metadata *m,
+			  const struct kc_progress *progress, struct kc_entry **ret,
+			  struct kt_err *e)
+{
+	kt_auto(lock) struct kt_lock lock = KT_LOCK_NONE;
+	struct kt_err why = { 0 };
+	char text[KT_ERR_TEXT_BYTES];
+	int r = kc_lock(cache_dir, m->key, NULL, progress, &lock, e);
+
+	if (r < 0)
+		return r;
+	r = kc_entry_load(cache_dir, m->key, ret, &why);
+	if (r == -EBADMSG)
+		r = kc_move_damaged(cache_dir, m->key, kt_err_text(&why, text, sizeof(text)), e);
+	else if (r == 0)
+		return 0;
+	else if (r != -ENOENT && e)
+		*e = why;
+	if (r == 0 || r == -ENOENT)
+		r = kc_install(cache_dir, entry_dir, m, e);
+	if (r == 0)
+		r = kc_entry_load(cache_dir, m->key, ret, e);
+	return r == -ENOENT
+		       ? kt_fail(e, KT_E_HOST, ENOENT, "kernel %s vanished from the cache", m->key)
+		       : r;
+}
+
+int kc_entry_remove(const char *cache_dir, const char *key, struct kt_err *e)
+{
+	kt_auto(mem) char *from = kt_fmt("%s/kernels/%s", cache_dir, key);
+	kt_auto(mem) char *to = kt_fmt("%s/tmp/%s/removed", cache_dir, key);
+	int r;
+
+	if (!from || !to)
+		return kt_fail(e, KT_E_HOST, ENOMEM, "remove kernel %s", key);
+	/* Of somebody who died in the middle. */
+	r = kt_remove_tree(to, e);
+	if (r < 0)
+		return r;
+	/* Out of sight at once; what is left of it when we die here goes with the work directory. */
+	if (rename(from, to) < 0)
+		return errno == ENOENT
+			       ? 0
+			       : kt_fail(e, KT_E_HOST, errno, "rename '%s' to '%s'", from, to);
+	return kt_remove_tree(to, e);
 }
 
 int kc_move_damaged(const char *cache_dir, const char *key, const char *why, struct kt_err *e)

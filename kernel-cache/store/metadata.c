@@ -13,6 +13,8 @@ const char *const kc_file_names[KC_FILE_NR] = {
 	[KC_FILE_IMAGE] = "image",
 	[KC_FILE_VMLINUX] = "vmlinux",
 	[KC_FILE_CONFIG] = "config",
+	[KC_FILE_SYSTEM_MAP] = "System.map",
+	[KC_FILE_BUILD_LOG] = "build.log.zst",
 };
 
 void kc_metadata_done(struct kc_metadata *m)
@@ -24,6 +26,15 @@ void kc_metadata_done(struct kc_metadata *m)
 	free(m->url);
 	free(m->sha256);
 	free(m->notes);
+	free(m->source_key);
+	free(m->commit);
+	free(m->flavour);
+	free(m->base);
+	free(m->toolchain);
+	free(m->pahole);
+	free(m->options);
+	free(m->builtin_hash);
+	free(m->config_hash);
 	*m = (struct kc_metadata){ 0 };
 }
 
@@ -41,6 +52,40 @@ static void write_files(const struct kc_metadata *m, struct kt_json *j)
 	kt_json_object_end(j);
 }
 
+static void write_facts(const struct kc_metadata *m, struct kt_json *j)
+{
+	kt_json_object_begin(j, "facts");
+	kt_json_bool(j, "has_btf", m->facts.has_btf);
+	kt_json_bool(j, "has_sched_ext", m->facts.has_sched_ext);
+	kt_json_u64(j, "ops_value_bytes", m->facts.ops_value_bytes);
+	kt_json_u64(j, "ops_timeout_offset", m->facts.ops_timeout_offset);
+	kt_json_u64(j, "nr_lost_kfuncs", m->facts.nr_lost_kfuncs);
+	kt_json_object_end(j);
+}
+
+/* Only of what we built. */
+static void write_build(const struct kc_metadata *m, struct kt_json *j)
+{
+	if (!m->source_key && !m->flavour)
+		return;
+	kt_json_object_begin(j, "build");
+	kt_json_str(j, "source_key", m->source_key);
+	kt_json_str(j, "commit", m->commit);
+	kt_json_str(j, "flavour", m->flavour);
+	kt_json_str(j, "base", m->base);
+	kt_json_str(j, "options", m->options);
+	kt_json_u64(j, "nr_options", m->nr_options);
+	kt_json_str(j, "toolchain", m->toolchain);
+	kt_json_str(j, "pahole", m->pahole);
+	kt_json_str(j, "builtin_hash", m->builtin_hash);
+	kt_json_str(j, "config_hash", m->config_hash);
+	kt_json_bool(j, "dirty", m->dirty);
+	kt_json_bool(j, "keep_debug", m->keep_debug);
+	kt_json_u64(j, "milliseconds", m->build_ms);
+	kt_json_u64(j, "objects", m->objects);
+	kt_json_object_end(j);
+}
+
 int kc_metadata_write(const struct kc_metadata *m, const char *path, struct kt_err *e)
 {
 	kt_auto(buf) struct kt_buf text = { 0 }, when = { 0 };
@@ -49,7 +94,7 @@ int kc_metadata_write(const struct kc_metadata *m, const char *path, struct kt_e
 	kt_format_time(&when, m->created);
 	kt_json_init(&j, &text, true);
 	kt_json_object_begin(&j, NULL);
-	kt_json_u64(&j, "schema_version", KC_SCHEMA_VERSION);
+	kt_json_u64(&j, "schema_version", KC_METADATA_VERSION);
 	kt_json_str(&j, "key", m->key);
 	kt_json_str(&j, "source", m->spec);
 	kt_json_str(&j, "release", m->release);
@@ -58,13 +103,8 @@ int kc_metadata_write(const struct kc_metadata *m, const char *path, struct kt_e
 	kt_json_str(&j, "url", m->url);
 	kt_json_str(&j, "sha256", m->sha256);
 	write_files(m, &j);
-	kt_json_object_begin(&j, "facts");
-	kt_json_bool(&j, "has_btf", m->facts.has_btf);
-	kt_json_bool(&j, "has_sched_ext", m->facts.has_sched_ext);
-	kt_json_u64(&j, "ops_value_bytes", m->facts.ops_value_bytes);
-	kt_json_u64(&j, "ops_timeout_offset", m->facts.ops_timeout_offset);
-	kt_json_u64(&j, "nr_lost_kfuncs", m->facts.nr_lost_kfuncs);
-	kt_json_object_end(&j);
+	write_facts(m, &j);
+	write_build(m, &j);
 	kt_json_str(&j, "notes", m->notes);
 	kt_json_i64(&j, "created", m->created);
 	kt_json_str(&j, "created_text", kt_buf_str(&when));
@@ -109,6 +149,49 @@ static int read_facts(const cJSON *o, struct kc_facts *f)
 	return 0;
 }
 
+/* A path may be made of it. NULL where there is none. */
+static int read_key(const cJSON *o, const char *name, char **ret)
+{
+	const char *key = kc_json_get_str(o, name);
+
+	return key && !kc_is_key(key) ? -EINVAL : kc_dup(key, ret);
+}
+
+static int read_hash(const cJSON *o, const char *name, char **ret)
+{
+	const char *hash = kc_json_get_str(o, name);
+
+	return hash && !kc_is_sha256(hash) ? -EINVAL : kc_dup(hash, ret);
+}
+
+/* What we did not build, and what version 1 wrote, has no such object. */
+static int read_build(const cJSON *o, struct kc_metadata *m)
+{
+	int r;
+
+	if (!o)
+		return 0;
+	if (!cJSON_IsObject(o) || kc_json_get_u64(o, "milliseconds", &m->build_ms) < 0 ||
+	    kc_json_get_u64(o, "objects", &m->objects) < 0)
+		return -EINVAL;
+	m->dirty = kc_json_get_bool(o, "dirty");
+	m->keep_debug = kc_json_get_bool(o, "keep_debug");
+	/* Entries of before they were recorded have none. */
+	if (kc_json_get_u64(o, "nr_options", &m->nr_options) < 0)
+		m->nr_options = 0;
+	if (kc_dup(kc_json_get_str(o, "commit"), &m->commit) < 0 ||
+	    kc_dup(kc_json_get_str(o, "flavour"), &m->flavour) < 0 ||
+	    kc_dup(kc_json_get_str(o, "base"), &m->base) < 0 ||
+	    kc_dup(kc_json_get_str(o, "options"), &m->options) < 0 ||
+	    kc_dup(kc_json_get_str(o, "toolchain"), &m->toolchain) < 0 ||
+	    kc_dup(kc_json_get_str(o, "pahole"), &m->pahole) < 0)
+		return -ENOMEM;
+	r = read_key(o, "source_key", &m->source_key);
+	if (r == 0)
+		r = read_hash(o, "builtin_hash", &m->builtin_hash);
+	return r < 0 ? r : read_hash(o, "config_hash", &m->config_hash);
+}
+
 static int read_all(const cJSON *o, struct kc_metadata *m)
 {
 	const char *key = kc_json_get_str(o, "key");
@@ -116,6 +199,7 @@ static int read_all(const cJSON *o, struct kc_metadata *m)
 	const char *release = kc_json_get_str(o, "release");
 	const char *version = kc_json_get_str(o, "version");
 	uint64_t created;
+	int r;
 
 	if (!key || !spec || !release || !version || kc_json_get_u64(o, "created", &created) < 0)
 		return -EINVAL;
@@ -128,14 +212,15 @@ static int read_all(const cJSON *o, struct kc_metadata *m)
 		return -ENOMEM;
 	if (read_files(cJSON_GetObjectItemCaseSensitive(o, "files"), m) < 0)
 		return -EINVAL;
-	return read_facts(cJSON_GetObjectItemCaseSensitive(o, "facts"), &m->facts);
+	r = read_facts(cJSON_GetObjectItemCaseSensitive(o, "facts"), &m->facts);
+	return r < 0 ? r : read_build(cJSON_GetObjectItemCaseSensitive(o, "build"), m);
 }
 
 int kc_metadata_read(const char *path, struct kc_metadata *ret, struct kt_err *e)
 {
 	kt_auto(kc_metadata) struct kc_metadata m = { 0 };
 	kt_auto(cjson) cJSON *root = NULL;
-	int r = kc_json_load(path, &root, e);
+	int r = kc_json_load_upto(path, KC_METADATA_VERSION, &root, e);
 
 	if (r < 0)
 		return r;

@@ -52,8 +52,12 @@ refused() {
 	assert_eq 0 "$status"
 	assert_eq "Usage: ktstr-make kernel COMMAND [ARGUMENTS]" "${lines[0]}"
 	assert_contains "$output" "
-  kernel fetch    get kernels into the cache
+  kernel build    get kernels ready to boot, building what is not in the cache
+  kernel fetch    get kernels, or the source of those that have to be built, into the cache
+  kernel config   show what a kernel would be configured with, and what of it cannot be had
   kernel list     list the kernels in the cache, last used first
+  kernel show     show all that is known of a kernel in the cache
+  kernel clean    remove kernels from the cache, least recently used first
 "
 	assert_eq "$output" "$(ktstr_make kernel --help)"
 	assert_eq "$output" "$(ktstr_make kernel -h)"
@@ -70,11 +74,11 @@ refused() {
 	refused "unknown command 'doctro': did you mean 'doctor'?" doctro
 	refused "unknown command 'frobnicate': see 'ktstr-make --help'" frobnicate
 	refused "unknown command 'kernel fech': did you mean 'kernel fetch'?" kernel fech
-	refused "command 'kernel' needs a second word: there is 'kernel fetch', 'kernel list'" kernel
+	refused "command 'kernel' needs a second word: there is 'kernel build', 'kernel fetch', 'kernel config', 'kernel list', 'kernel show', 'kernel clean'" kernel
 }
 
 @test "a command of the design that is not there yet says so" {
-	for command in "kernel build" "kernel show" "kernel clean" build verifier shell replay export report locks stats; do
+	for command in build verifier shell replay export report locks stats; do
 		# shellcheck disable=SC2086 # words
 		refused "command '$command' is not supported yet" $command
 	done
@@ -88,6 +92,33 @@ refused() {
 	refused "unknown option '--vresion': did you mean '--version'?" --vresion
 }
 
+@test "with --json what is refused is a document, too, wherever it stands" {
+	# tells TEXT ARGS...
+	tells() {
+		local text=$1
+		shift
+		run --separate-stderr ktstr_make "$@"
+		assert_eq 3 "$status" "$*"
+		assert_eq "ktstr-make: error: $text" "$stderr"
+		assert_eq "[\"usage\",3,\"$text\"]" "$(jq -c '.error | [.kind, .exit_code, .text]' <<<"$output")" "$*"
+	}
+	for command in "kernel build" "kernel fetch" "kernel config" "kernel list" "kernel show" "kernel clean" doctor "test --list"; do
+		# shellcheck disable=SC2086 # words
+		tells "unknown option '--frob': see 'ktstr-make ${command% --list} --help'" $command --frob --json
+		# shellcheck disable=SC2086 # words
+		tells "unknown option '--frob': see 'ktstr-make ${command% --list} --help'" $command --json --frob
+	done
+	tells "'doctor' takes no 'please': see 'ktstr-make doctor --help'" doctor --json please
+	tells "unknown command 'kernel fech': did you mean 'kernel fetch'?" kernel fech --json
+	tells "cannot go to directory '/nonexistent/x': No such file or directory" -C /nonexistent/x kernel list --json
+	tells "--json goes with --list; a run reports by --message-format json" test --json
+	tells "unknown option '--frob': see 'ktstr-make test --help'" test --message-format json --frob
+	assert_eq '"error"' "$(jq .event <<<"$output")"
+	tells "unknown option '--frob': see 'ktstr-make test --help'" test --frob --message-format=json
+	refused "unknown option '--frob': see 'ktstr-make doctor --help'" doctor --frob -- --json
+	assert_eq "" "$output"
+}
+
 @test "values of options are checked" {
 	refused "option --accel takes auto, kvm or tcg, not 'xen'" test --accel xen
 	refused "option --color takes auto, always or never, not 'maybe'" --color=maybe test
@@ -98,7 +129,6 @@ refused() {
 }
 
 @test "options that do not go together are refused" {
-	refused "--json goes with --list; a run reports by --message-format json" test --json
 	refused "--ignored and --include-ignored exclude each other" test --ignored --include-ignored
 }
 

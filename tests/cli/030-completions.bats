@@ -46,7 +46,7 @@ completed() {
 	assert_eq "test kernel update init doctor completions help" \
 		"$(completed ktstr-make "" | sed 's/ --help.*//')"
 	assert_eq "doctor" "$(completed ktstr-make d)"
-	assert_eq "fetch list" "$(completed ktstr-make kernel "")"
+	assert_eq "build fetch config list show clean" "$(completed ktstr-make kernel "")"
 	assert_eq "--include-ignored --ignored" "$(completed ktstr-make test --i | xargs -n1 | grep ignored | xargs)"
 	assert_eq "auto kvm tcg" "$(completed ktstr-make test --accel "")"
 	assert_eq "always" "$(completed ktstr-make --color al)"

@@ -18,7 +18,7 @@ setup() {
 	assert_contains "$output" "ok    qemu        QEMU 10.0.2, $PWD/qemu"
 	assert_contains "$output" "ok    cache       $PWD/cache, "
 	assert_eq "tests can run here" "${lines[-1]}"
-	assert_eq "accelerator kvm qemu gpgv mirror cache host project" \
+	assert_eq "accelerator kvm qemu gpgv mirror toolchain cache host project" \
 		"$(grep -E '^(ok|warn|fail) ' <<<"$output" | awk '{ print $2 }' | xargs)"
 }
 
@@ -51,6 +51,25 @@ setup() {
 	grep -E '^(fail|warn)  qemu' <<<"$output" | grep -q '10'
 }
 
+@test "a pahole that is too old for new kernels is a warning, with what to do" {
+	unset LLVM CC
+	export PAHOLE=$PWD/pahole
+	printf '#!/bin/sh\necho v1.24\n' >pahole
+	chmod +x pahole
+	run --separate-stderr ktstr_make doctor
+	assert_eq 0 "$status" "$stderr"
+	line=$(grep -E '^warn  toolchain ' <<<"$output")
+	assert_contains "$line" "pahole 1.24, "
+	assert_contains "$line" "; kernels from 7.0 on need pahole 1.26 or newer: "
+	for version in v1.26 v1.30 v2.0; do
+		printf '#!/bin/sh\necho %s\n' $version >pahole
+		run --separate-stderr ktstr_make doctor
+		line=$(grep -E '^ok    toolchain ' <<<"$output")
+		assert_contains "$line" "pahole ${version#v}, "
+		[[ $line != *7.0* ]]
+	done
+}
+
 @test "a cache that cannot be written fails and says what to set" {
 	export KTSTR_CACHE_DIR=/proc/nowhere
 	run --separate-stderr ktstr_make doctor
@@ -77,7 +96,7 @@ setup() {
 @test "--json says the same as one document" {
 	run --separate-stderr ktstr_make doctor --json
 	assert_eq 0 "$status"
-	assert_eq '[1,true,8]' "$(jq -c '[.schema_version, .can_run, (.checks | length)]' <<<"$output")"
+	assert_eq '[1,true,9]' "$(jq -c '[.schema_version, .can_run, (.checks | length)]' <<<"$output")"
 	assert_eq '"ok"' "$(jq '.checks[] | select(.name == "qemu") | .health' <<<"$output")"
 	export KTSTR_CACHE_DIR=/proc/nowhere
 	run --separate-stderr ktstr_make doctor --json

@@ -24,17 +24,6 @@ teardown() {
 	[ -z "$MOUNTED" ] || umount "$MOUNTED"
 }
 
-# wait_for COMMAND...: until it succeeds, at most ten seconds.
-wait_for() {
-	local i
-	for ((i = 0; i < 200; i++)); do
-		"$@" && return 0
-		sleep 0.05
-	done
-	echo "never happened: $*" >&2
-	return 1
-}
-
 # stalled_at BYTES: that much of the image's package has arrived.
 stalled_at() {
 	local part
@@ -107,7 +96,7 @@ stalled_at() {
 	wait "${PIDS[1]}"
 	cmp one.out two.out
 	[[ $(<two.out) == 7.2.12-1-x86_64-d* ]]
-	assert_contains "$(cat two.err)" "waiting for pid ${PIDS[0]} (kernel cache: 7.2.12-1-x86_64-d"
+	assert_contains "$(cat two.err)" "waiting for pid ${PIDS[0]} (fetches 7.2.12-1 for $PWD)"
 	assert_eq 1 "$(requests_of linux-binary)"
 	assert_cache_consistent
 }
@@ -151,4 +140,17 @@ stalled_at() {
 	archive_stop
 	run --separate-stderr ktstr_make kernel fetch --offline "$SPEC"
 	assert_eq "$first" "$output"
+}
+
+@test "in a cache that cannot be written to, an old answer is better than none, and said to be old" {
+	archive_serve
+	first=$(ktstr_make kernel fetch "$SPEC")
+	index_is_old
+	mount --bind "$CACHE" "$CACHE" 2>/dev/null && mount -o remount,bind,ro "$CACHE" ||
+		require mount "cannot mount anything here"
+	MOUNTED=$CACHE
+	run --separate-stderr ktstr_make kernel fetch "$SPEC"
+	assert_eq 0 "$status" "$stderr"
+	assert_eq "$first" "$output"
+	assert_contains "$stderr" "a newer one cannot be looked for; using cached ${first%% *}: "
 }

@@ -40,7 +40,7 @@ broken() {
 	project 'echo "$PWD $KTSTR_KERNEL_RELEASE $KTSTR_OUT" >>log; env >environment; cp /bin/true mine' mine
 	fake_kernel other 6.98.0-fake
 	mkdir below && cd below
-	run --separate-stderr ktstr_make test --accel tcg --kernel default --kernel path:other
+	run --separate-stderr ktstr_make test --accel tcg --kernel default --kernel path:../other
 	cd ..
 	assert_eq 4 "$status"
 	assert_eq 2 "$(wc -l <log)"
@@ -110,6 +110,20 @@ broken() {
 	project 'kill -SEGV $$' mine
 	broken
 	assert_contains "$stderr" "was killed by SIGSEGV"
+}
+
+@test "a binary in KTSTR_OUT is of this kernel's build alone" {
+	local binary
+	project 'cp /bin/true "$KTSTR_OUT/scx_mine"' '$KTSTR_OUT/scx_mine'
+	run --separate-stderr ktstr_make test --accel tcg
+	[[ $stderr != *"binary of scheduler"* ]] || { echo "$stderr"; return 1; }
+	binary=$(echo ktstr-out/build/*/mine/scx_mine)
+	cmp /bin/true "$binary"
+	[ ! -e scx_mine ]
+	project "" '$KTSTR_OUT/scx_mine'
+	run --separate-stderr ktstr_make test --accel tcg
+	assert_eq 3 "$status"
+	assert_eq "ktstr-make: error: $PWD/ktstr.toml:5:12: the binary of scheduler 'mine' is in \$KTSTR_OUT, which only a 'build' command writes to" "${stderr_lines[-1]}"
 }
 
 @test "a binary that is missing: place, path and what to do" {

@@ -28,20 +28,24 @@ struct image_opts {
 	bool no_sched_ext;
 	bool no_btf;
 	bool lost_kfunc; /* one that takes an argument from the verifier has no _impl twin */
+	bool kfunc_tags; /* kfuncs have the declaration tag that pahole 1.26 gives them */
 	const char *filter; /* libarchive's name; NULL: zstd */
 	const char *salt; /* makes the content differ; may be NULL */
 };
 
 /* What a function that takes an argument from the verifier looks like, and its twin. */
-static inline void image_add_kfunc(struct btf *btf, const char *name, bool twin)
+static inline void image_add_kfunc(struct btf *btf, const char *name, bool twin, bool tag)
 {
 	int aux = btf__add_struct(btf, "bpf_prog_aux", 8);
 	int ptr = btf__add_ptr(btf, btf__add_const(btf, aux));
 	int proto = btf__add_func_proto(btf, 0);
 	char impl[64];
+	int func;
 
 	btf__add_func_param(btf, "aux", ptr);
-	btf__add_func(btf, name, BTF_FUNC_STATIC, proto);
+	func = btf__add_func(btf, name, BTF_FUNC_STATIC, proto);
+	if (tag)
+		btf__add_decl_tag(btf, "bpf_kfunc", func, -1);
 	(void)kt_snprintf(impl, sizeof(impl), "%s_impl", name);
 	if (twin)
 		btf__add_func(btf, impl, BTF_FUNC_STATIC, proto);
@@ -60,10 +64,10 @@ static inline void image_add_btf(struct kt_buf *out, const struct image_opts *o)
 	int ops;
 
 	if (!o->no_sched_ext) {
-		image_add_kfunc(btf, "scx_bpf_whole", true);
-		image_add_kfunc(btf, "bpf_not_of_sched_ext", false);
+		image_add_kfunc(btf, "scx_bpf_whole", true, o->kfunc_tags);
+		image_add_kfunc(btf, "bpf_not_of_sched_ext", false, o->kfunc_tags);
 		if (o->lost_kfunc)
-			image_add_kfunc(btf, "scx_bpf_lost", false);
+			image_add_kfunc(btf, "scx_bpf_lost", false, o->kfunc_tags);
 		ops = btf__add_struct(btf, "sched_ext_ops", 32);
 		btf__add_field(btf, "flags", u32, 0, 0);
 		btf__add_field(btf, "timeout_ms", u32, 8 * 8, 0);
@@ -170,20 +174,29 @@ static inline void image_wrap(const char *release, const struct kt_buf *payload,
 	kt_buf_add(out, "tail", 4);
 }
 
-static inline bool image_make(const struct image_opts *o, struct kt_buf *out)
+/* An image of the vmlinux @elf. */
+static inline bool image_make_of(const struct image_opts *o, const struct kt_buf *elf,
+				 struct kt_buf *out)
 {
-	kt_auto(buf) struct kt_buf elf = { 0 }, payload = { 0 };
+	kt_auto(buf) struct kt_buf payload = { 0 };
 	const char *filter = o->filter ? o->filter : "zstd";
 	char size[4];
 
-	image_make_elf(o, &elf);
-	if (!image_compress(filter, &elf, &payload))
+	if (!image_compress(filter, elf, &payload))
 		return false;
-	image_put32(size, (uint32_t)elf.len);
+	image_put32(size, (uint32_t)elf->len);
 	if (strcmp(filter, "gzip") != 0)
 		kt_buf_add(&payload, size, sizeof(size));
 	image_wrap(o->release, &payload, out);
 	return kt_buf_ok(out);
+}
+
+static inline bool image_make(const struct image_opts *o, struct kt_buf *out)
+{
+	kt_auto(buf) struct kt_buf elf = { 0 };
+
+	image_make_elf(o, &elf);
+	return image_make_of(o, &elf, out);
 }
 
 #endif

@@ -73,10 +73,34 @@ static void a_key_of_later_is_not_supported_yet(void **state)
 	}
 	test_says("[scheduler.x]\nbinary = \"b\"\nprofiles.llc = { args = [] }",
 		  "'profiles' is not supported yet");
-	test_says("[kernel.x]\nsource = \"b\"\nkconfig = []", "'kconfig' is not supported yet");
-	test_says("[cache]\nremote = \"b\"", "'remote' is not supported yet");
 	test_says("[test-binary.x]\nbinary = \"b\"", "'test-binary' is not supported yet");
 	test_says("[presets]\nx = \"b\"", "'presets' is not supported yet");
+}
+
+static void what_a_kernel_is_built_with_is_judged_as_it_is_read(void **state)
+{
+	(void)state;
+	SAYS("[kernel.x]\nsource = \"6.12\"\nkconfig = [\"a.kconfig\", \"CONFIG_PSI\"]\n",
+	     "k.toml:3:25: 'CONFIG_PSI' is no option with a value\n"
+	     "    3 | kconfig = [\"a.kconfig\", \"CONFIG_PSI\"]\n"
+	     "      |                         ^^^^^^^^^^^^\n"
+	     "help: write \"CONFIG_PSI=y\", or =n, =m, =256, =\\\"text\\\"");
+	test_says("[kernel.x]\nsource = \"6.12\"\nkconfig = [\"CONFIG_=y\"]",
+		  "'CONFIG_=y' is no option with a value");
+	test_says("[kernel.x]\nsource = \"6.12\"\nkconfig = [\"\"]", "an empty file name");
+	test_says("[kernel.x]\nsource = \"6.12\"\nkconfig = [1]",
+		  "expected a file or a line such as \"CONFIG_X=y\", found integer 1");
+	test_says("[kernel.x]\nsource = \"6.12\"\nkconfig = \"a\"",
+		  "expected an array of strings, found string \"a\"");
+	test_says("[kernel.x]\nsource = \"6.12\"\nflavour = \"minimall\"",
+		  "no flavour 'minimall': \"minimal\" or \"full\"");
+	test_says("[kernel.x]\nsource = \"6.12\"\nbase = \"\"", "'base' is empty");
+	test_says("[cache]\nremote = \"ftp://x\"",
+		  "'remote' is \"ftp://x\": expected http://, https://, file:// or a directory");
+	test_says("[cache]\nmirror = \"kernels\"",
+		  "'mirror' is \"kernels\": expected http://, https:// or file://");
+	test_says("[scheduler.x]\nbinary = \"b\"\nkernel-source = true",
+		  "'kernel-source' is for the build command, and there is no 'build'");
 }
 
 static void a_wrong_type_says_what_was_expected_and_found(void **state)
@@ -415,6 +439,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_unknown_key_is_shown_with_the_nearest),
 		cmocka_unit_test(a_key_of_later_is_not_supported_yet),
+		cmocka_unit_test(what_a_kernel_is_built_with_is_judged_as_it_is_read),
 		cmocka_unit_test(a_wrong_type_says_what_was_expected_and_found),
 		cmocka_unit_test(ranges_are_named),
 		cmocka_unit_test(topologies_obey_the_rules),

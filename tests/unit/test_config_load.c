@@ -64,12 +64,21 @@ static const char full[] =
 	"name = \"my-scheds\"\n"
 	"[kernel.zeta]\n"
 	"source = \"path:../linux\"\n"
+	"kconfig = [\"ci/extra.kconfig\", \"CONFIG_PSI=y\", 'CONFIG_X=\"a b\"']\n"
+	"flavour = \"full\"\n"
+	"base = \"defconfig\"\n"
+	"toolchain = \"clang-19\"\n"
+	"pahole = \"tools/pahole\"\n"
 	"[kernel.default]\n"
 	"source = \"debian:sid/cloud\"\n"
 	"[scheduler.simple]\n"
 	"build = \"make simple\"\n"
 	"binary = \"build/scx_simple\"\n"
 	"args = [\"-v\", \"\"]\n"
+	"kernel-source = true\n"
+	"[cache]\n"
+	"remote = \"../shared\"\n"
+	"mirror = \"https://example.invalid/pub\"\n"
 	"[vm]\n"
 	"accel = \"tcg\"\n"
 	"time-scale = 2.5\n"
@@ -108,6 +117,18 @@ static void every_key_arrives(void **state)
 	assert_string_equal(p->kernels[0].name, "zeta");
 	assert_string_equal(p->kernels[0].source, "path:../linux");
 	assert_int_equal(p->kernels[0].at.line, 3);
+	assert_int_equal(p->kernels[0].kconfig.nr, 3);
+	assert_string_equal(p->kernels[0].kconfig.v[0], "ci/extra.kconfig");
+	assert_string_equal(p->kernels[0].kconfig.v[2], "CONFIG_X=\"a b\"");
+	assert_int_equal(p->kernels[0].flavour, CFG_FLAVOUR_FULL);
+	assert_string_equal(p->kernels[0].base, "defconfig");
+	assert_string_equal(p->kernels[0].toolchain, "clang-19");
+	assert_string_equal(p->kernels[0].pahole, "tools/pahole");
+	assert_int_equal(p->kernels[1].flavour, CFG_FLAVOUR_MINIMAL);
+	assert_null(p->kernels[1].base);
+	assert_true(p->schedulers[0].kernel_source);
+	assert_string_equal(p->cache_remote, "../shared");
+	assert_string_equal(p->cache_mirror, "https://example.invalid/pub");
 	assert_string_equal(p->kernels[1].name, "default");
 	assert_int_equal(p->nr_schedulers, 1);
 	assert_string_equal(p->schedulers[0].build, "make simple");
@@ -142,7 +163,7 @@ static void cgroups_arrive(void **state)
 	assert_int_equal(c[0].workers, 2);
 	assert_int_equal(c[0].work.type, SCN_WORK_PIPE_IO);
 	assert_int_equal(c[0].cpuset.kind, CFG_CPUSET_LLC);
-	assert_int_equal(c[0].at.line, 25);
+	assert_int_equal(c[0].at.line, 34);
 	assert_int_equal(c[1].workers, 0);
 	assert_true(c[1].workers_pct == 50);
 	assert_int_equal(c[1].nice, -5);
@@ -337,8 +358,8 @@ static void every_key_is_documented(void **state)
 {
 	(void)state;
 	cfg_each_key(count_row, &nr_rows);
-	assert_int_equal(nr_rows, 61);
-	assert_int_equal(nr_unsupported, 8);
+	assert_int_equal(nr_rows, 67);
+	assert_int_equal(nr_unsupported, 6);
 	assert_int_equal(nr_required, 7);
 }
 

@@ -198,11 +198,13 @@ static void unknown_commands_are_told_apart(void **state)
 		{ "tset", NULL, "unknown command 'tset': did you mean 'test'?" },
 		{ "nonsense", NULL, "unknown command 'nonsense': see 'ktstr-make --help'" },
 		{ "kernel", NULL,
-		  "command 'kernel' needs a second word: there is 'kernel fetch', 'kernel list'" },
+		  "command 'kernel' needs a second word: there is 'kernel build', 'kernel fetch', "
+		  "'kernel config', 'kernel list', 'kernel show', 'kernel clean'" },
 		{ "kernel", "lits", "unknown command 'kernel lits': did you mean 'kernel list'?" },
 		{ "kernel", "frobnicate",
-		  "unknown command 'kernel frobnicate': there is 'kernel fetch', 'kernel list'" },
-		{ "kernel", "build", "command 'kernel build' is not supported yet" },
+		  "unknown command 'kernel frobnicate': there is 'kernel build', 'kernel fetch', "
+		  "'kernel config', 'kernel list', 'kernel show', 'kernel clean'" },
+		{ "build", NULL, "command 'build' is not supported yet" },
 		{ "shell", NULL, "command 'shell' is not supported yet" },
 		{ "stats", "show", "command 'stats' is not supported yet" },
 	};

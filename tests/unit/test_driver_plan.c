@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* From ktstr.toml to cells: choosing, resolving, deadlines. */
 #include <errno.h>
+#include <unistd.h>
 
+#include "driver/kernel_args.h"
 #include "driver/plan.h"
 #include "tests/unit/unit.h"
 
@@ -104,6 +106,108 @@ static void every_kernel_runs_every_test(void **state)
 	assert_int_equal(plan.cells[0].kernel, 0);
 	assert_int_equal(plan.cells[5].kernel, 2);
 	drv_plan_done(&plan);
+}
+
+static void versions_of_a_range_stand_for_it(void **state)
+{
+	kt_auto(drv_wanted_list) struct drv_wanted_list wanted = { 0 };
+	const char *kernel = "mine";
+	const struct drv_select s = { .kernels = &kernel, .nr_kernels = 1, .wanted = &wanted };
+	kt_auto(drv_plan) struct drv_plan plan = { 0 };
+
+	assert_int_equal(drv_wanted_add(&wanted, "all@6.12.40", "6.12.40", NULL), 0);
+	assert_int_equal(drv_wanted_add(&wanted, "all@6.15.3", "6.15.3", NULL), 0);
+	assert_int_equal(drv_wanted_add(&wanted, "6.12.40", "6.12.40", NULL), 0);
+	assert_int_equal(drv_plan_select(*state, &s, &plan, NULL), 0);
+	assert_int_equal(plan.nr_kernels, 2);
+	assert_int_equal(plan.nr_cells, 4);
+	assert_string_equal(plan.kernels[1].name, "all@6.15.3");
+	assert_string_equal(plan.kernels[1].source, "6.15.3");
+}
+
+static void one_source_built_in_two_ways_is_two_kernels(void **state)
+{
+	struct cfg_kernel plain = { .name = (char *)"a" }, full = { .flavour = CFG_FLAVOUR_FULL };
+	kt_auto(drv_wanted_list) struct drv_wanted_list wanted = { 0 };
+
+	(void)state;
+	assert_true(drv_same_build(&plain, NULL));
+	assert_false(drv_same_build(&plain, &full));
+	assert_int_equal(drv_wanted_add(&wanted, "a", "6.12", &plain), 0);
+	assert_int_equal(drv_wanted_add(&wanted, "6.12", "6.12", NULL), 0);
+	assert_int_equal(drv_wanted_add(&wanted, "full", "6.12", &full), 0);
+	assert_int_equal(wanted.list.nr, 2);
+	assert_string_equal(wanted.list.v[1].name, "full");
+}
+
+/* What the kernel cache is told for the kernel "built" of @text in the directory @dir. */
+static void make_opts(const char *dir, const struct drv_kernel_args *a, struct drv_kc_opts *ret)
+{
+	static const char text[] = "[kernel.default]\nsource = \"6.12\"\n"
+				   "kconfig = [\"ci/x.kconfig\", \"CONFIG_A=y\"]\n"
+				   "flavour = \"full\"\nbase = \"ci/base\"\n"
+				   "toolchain = \"clang-19\"\npahole = \"bin/pahole\"\n"
+				   "[cache]\nremote = \"shared\"\nmirror = \"http://m\"\n";
+	kt_auto(mem) char *file = kt_fmt("%s/ktstr.toml", dir);
+	kt_auto(cfg_project) struct cfg_project *p = NULL;
+
+	assert_int_equal(cfg_load_text(file, text, strlen(text), &p, NULL), 0);
+	assert_int_equal(drv_kc_opts_make(p, &p->kernels[0], a, ret, NULL), 0);
+	/* What is looked at must not be the project's own: it goes away here. */
+	assert_string_equal(ret->o.project_dir, dir);
+	ret->o.project_dir = NULL;
+	assert_string_equal(ret->o.mirror, a ? a->mirror : "http://m");
+	ret->o.mirror = NULL;
+	assert_string_equal(ret->build.toolchain, a ? a->toolchain : "clang-19");
+	ret->build.toolchain = NULL;
+}
+
+static void files_of_the_project_are_found_from_anywhere(void **state)
+{
+	kt_auto(drv_kc_opts) struct drv_kc_opts o = { 0 };
+
+	(void)state;
+	make_opts("/p", NULL, &o);
+	assert_int_equal(o.build.nr_kconfig, 2);
+	assert_string_equal(o.build.kconfig[0], "ci/x.kconfig");
+	assert_string_equal(o.build.kconfig[1], "CONFIG_A=y");
+	assert_int_equal(o.build.flavour, KC_FLAVOUR_FULL);
+	assert_string_equal(o.build.base, "/p/ci/base");
+	assert_string_equal(o.build.pahole, "/p/bin/pahole");
+	assert_string_equal(o.o.remote, "/p/shared");
+	assert_ptr_equal(o.o.build, &o.build);
+	assert_false(o.o.offline || o.o.locked || o.o.update);
+}
+
+static void the_command_line_goes_before_the_project(void **state)
+{
+	const struct drv_kernel_args a = {
+		.kconfig = { .v = { "y.kconfig", "CONFIG_A=n" }, .nr = 2 },
+		.flavour = 1, /* minimal */
+		.base = "allnoconfig",
+		.toolchain = "gcc-13",
+		.pahole = "pahole",
+		.jobs = 3,
+		.allow_unmet = true,
+		.offline = true,
+		.mirror = "http://other",
+		.remote = "http://cache",
+	};
+	kt_auto(mem) char *here = getcwd(NULL, 0);
+	kt_auto(mem) char *file = kt_fmt("%s/y.kconfig", here);
+	kt_auto(drv_kc_opts) struct drv_kc_opts o = { 0 };
+
+	(void)state;
+	make_opts("/p", &a, &o);
+	assert_int_equal(o.build.nr_kconfig, 4);
+	assert_string_equal(o.build.kconfig[2], file);
+	assert_string_equal(o.build.kconfig[3], "CONFIG_A=n");
+	assert_int_equal(o.build.flavour, KC_FLAVOUR_MINIMAL);
+	assert_string_equal(o.build.base, "allnoconfig");
+	assert_string_equal(o.build.pahole, "pahole");
+	assert_int_equal(o.build.jobs, 3);
+	assert_true(o.build.allow_unmet && o.o.offline);
+	assert_string_equal(o.o.remote, "http://cache");
 }
 
 static void assert_refused(void **state, const char *filter, const char *kernel,
@@ -312,6 +416,10 @@ int main(void)
 		cmocka_unit_test(without_filters_all_but_ignored_tests_are_taken),
 		cmocka_unit_test(ignored_tests_are_taken_when_asked_for),
 		cmocka_unit_test(every_kernel_runs_every_test),
+		cmocka_unit_test(versions_of_a_range_stand_for_it),
+		cmocka_unit_test(one_source_built_in_two_ways_is_two_kernels),
+		cmocka_unit_test(files_of_the_project_are_found_from_anywhere),
+		cmocka_unit_test(the_command_line_goes_before_the_project),
 		cmocka_unit_test(nothing_to_run_says_what_there_is),
 		cmocka_unit_test(an_unknown_kernel_offers_the_nearest),
 		cmocka_unit_test(a_test_is_resolved_for_its_topology),

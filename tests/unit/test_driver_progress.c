@@ -111,6 +111,46 @@ static void a_narrow_transfer_keeps_its_numbers(void **state)
 			"fetch li>: 5.0 MiB of 20.0 MiB   25 %  2.0 MiB/s");
 }
 
+static void assert_count(uint64_t done, uint64_t total, double left, size_t columns,
+			 const char *expected)
+{
+	kt_auto(buf) struct kt_buf b = { 0 };
+
+	drv_count_line(&b, "compile 6.12.117", done, total, left, columns);
+	assert_string_equal(kt_buf_str(&b), expected);
+	if (columns)
+		assert_in_range(drv_columns(kt_buf_str(&b)), 0, columns);
+}
+
+static void a_count_shows_how_much_is_left(void **state)
+{
+	(void)state;
+	assert_count(412, 1300, 130, 79,
+		     "compile 6.12.117  [=========>                    ]  412/1300, 2:10 left");
+	assert_count(412, 1300, -1, 50, "compile 6.12.117  [======>             ]  412/1300");
+	assert_count(412, 1300, 3723, 40, "compile 6.12.117  412/1300, 1:02:03 left");
+	assert_count(412, 1300, 3723, 30, "compi>  412/1300, 1:02:03 left");
+	assert_count(1300, 1300, 0, 41, "compile 6.12.117  [==========]  1300/1300");
+	assert_count(7, 0, -1, 79, "compile 6.12.117  7");
+}
+
+static void an_estimate_that_was_passed_is_told_as_one(void **state)
+{
+	(void)state;
+	assert_count(1310, 1300, 0, 50, "compile 6.12.117  1310, about 1300 expected");
+}
+
+static void without_a_terminal_there_is_no_bar(void **state)
+{
+	kt_auto(buf) struct kt_buf b = { 0 };
+
+	(void)state;
+	assert_count(412, 1300, 130, 0, "compile 6.12.117: 412/1300, 2:10 left");
+	drv_transfer_line(&b, "fetch linux.deb", 5 * MIB, 20 * MIB, 2.0 * MIB, 0);
+	assert_string_equal(kt_buf_str(&b),
+			    "fetch linux.deb: 5.0 MiB of 20.0 MiB   25 %  2.0 MiB/s");
+}
+
 static void columns_are_counted_in_characters(void **state)
 {
 	kt_auto(buf) struct kt_buf b = { 0 };
@@ -138,6 +178,9 @@ int main(void)
 		cmocka_unit_test(no_line_is_wider_than_it_may_be),
 		cmocka_unit_test(a_transfer_shows_bytes_bar_and_rate),
 		cmocka_unit_test(a_narrow_transfer_keeps_its_numbers),
+		cmocka_unit_test(a_count_shows_how_much_is_left),
+		cmocka_unit_test(an_estimate_that_was_passed_is_told_as_one),
+		cmocka_unit_test(without_a_terminal_there_is_no_bar),
 		cmocka_unit_test(columns_are_counted_in_characters),
 	};
 

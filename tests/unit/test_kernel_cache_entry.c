@@ -426,7 +426,7 @@ static void work_of_the_dead_is_removed_and_of_the_living_is_not(void **state)
 	pid = fork();
 	assert_true(pid >= 0);
 	if (!pid) {
-		if (kc_work_begin(f.cache, "7.0-alive", NULL, &alive, NULL) < 0 ||
+		if (kc_work_begin(f.cache, "7.0-alive", NULL, NULL, &alive, NULL) < 0 ||
 		    write(ready[1], "x", 1) != 1)
 			_exit(1);
 		pause();

@@ -166,6 +166,56 @@ static void a_list_that_is_cut_is_an_error(void **state)
 	assert_true(kt_starts_with(unit_err_text(&e), "decompress '"));
 }
 
+static int newest_source(void **state, const struct kt_buf *list, const char *name,
+			 struct kc_pick *ret, struct kt_err *e)
+{
+	kt_auto(mem) char *path = kt_fmt("%s/Packages", (char *)*state);
+
+	assert_int_equal(kt_file_write_atomic(path, kt_buf_str(list), list->len, 0644, NULL), 0);
+	return kc_packages_newest_source(path, "http://127.0.0.1/debian", name, ret, e);
+}
+
+static void of_a_source_package_the_newest_version_is_taken(void **state)
+{
+	kt_auto(kc_pick) struct kc_pick p = { 0 };
+	kt_auto(buf) struct kt_buf b = { 0 };
+	struct kt_err e = { 0 };
+
+	add(&b, "linux-source", "7.3.4-1", "linux-source-7.3 (= 7.3.4-1)");
+	add(&b, "linux-source-6.12", "6.12.9-1", "");
+	add(&b, "linux-source-6.12", "6.12.117-1~deb12u1", "");
+	add(&b, "linux-source-6.12", "6.12.74-2", "");
+	add(&b, "linux-source-6.1", "6.1.200-1", "");
+	add(&b, "linux-binary-7.2.12+deb13-cloud-amd64", "7.2.12-1", "");
+	assert_int_equal(newest_source(state, &b, "linux-source-6.12", &p, &e), 0);
+	assert_string_equal(p.package, "linux-source-6.12");
+	assert_string_equal(p.version, "6.12.117-1~deb12u1");
+	assert_string_equal(p.key, "6.12.117-1~deb12u1-x86_64-sa2e9ecf87b6d");
+	assert_string_equal(p.image.url, "http://127.0.0.1/debian/pool/linux-source-6.12.deb");
+	assert_int_equal(p.image.bytes, 77);
+	assert_null(p.config.url);
+}
+
+static void a_source_package_that_is_not_there_is_answered_with_those_that_are(void **state)
+{
+	kt_auto(kc_pick) struct kc_pick p = { 0 };
+	kt_auto(buf) struct kt_buf b = { 0 };
+	struct kt_err e = { 0 };
+
+	assert_int_equal(newest_source(state, &b, "linux-source-6.13", &p, &e), -ENOENT);
+	assert_string_equal(unit_err_text(&e),
+			    "no package linux-source-6.13 in it; it has no linux-source-* at all");
+	add(&b, "linux-source-6.12", "6.12.9-1", "");
+	add(&b, "linux-source", "6.12.9-1", "");
+	add(&b, "linux-source-6.1", "6.1.200-1", "");
+	add(&b, "linux-source-6.12", "6.12.10-1", "");
+	assert_int_equal(newest_source(state, &b, "linux-source-6.13", &p, &e), -ENOENT);
+	assert_int_equal(e.kind, KT_E_KERNEL);
+	assert_string_equal(
+		unit_err_text(&e),
+		"no package linux-source-6.13 in it; it has linux-source-6.1, linux-source-6.12");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -175,6 +225,9 @@ int main(void)
 		cmocka_unit_test(an_image_that_is_not_signed_yet_counts_by_its_version),
 		cmocka_unit_test(stanzas_that_lack_something_or_lie_are_passed_over),
 		cmocka_unit_test(a_list_that_is_cut_is_an_error),
+		cmocka_unit_test(of_a_source_package_the_newest_version_is_taken),
+		cmocka_unit_test(
+			a_source_package_that_is_not_there_is_answered_with_those_that_are),
 	};
 
 	return cmocka_run_group_tests(tests, unit_tmp_setup, unit_tmp_teardown);
