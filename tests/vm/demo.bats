@@ -3,24 +3,14 @@
 # The example project, as a user runs it: a real scheduler on a real kernel, on the default kernel and on another.
 
 load ../lib
+load ../examples
 
 setup_file() {
-	# A tree like ours whose examples/demo may be written to: the demo builds with "make -C ../..".
-	local entry
-	mkdir -p "$BATS_FILE_TMPDIR/examples"
-	for entry in "$KTSTR_TOP"/*; do
-		case ${entry##*/} in build* | examples) ;; *) ln -s "$entry" "$BATS_FILE_TMPDIR/" ;; esac
-	done
-	cp -r "$KTSTR_TOP/examples/demo" "$BATS_FILE_TMPDIR/examples/"
-	rm -rf "$BATS_FILE_TMPDIR/examples/demo/"{build,ktstr-out,ktstr.lock}
+	example_copy "$BATS_FILE_TMPDIR" demo
 }
 
 setup() {
 	cd "$BATS_FILE_TMPDIR/examples/demo" || return 1
-}
-
-sidecar_of() {
-	echo ktstr-out/runs/latest/*/"$1"-*.ktstr.json
 }
 
 @test "the demo passes on the default kernel, and its sidecars say what was seen" {
