@@ -64,5 +64,7 @@ void kc_transfer_report(struct kc_transfer *t, bool final);
 void kc_transfer_done(struct kc_transfer *t);
 /* Seconds without a byte after which nothing is expected any more: $KTSTR_NET_TIMEOUT. */
 long kc_stall_timeout(void);
+/* What every request of ours has: who we are, and how long we wait. @text says afterwards what went wrong. */
+void kc_curl_common(CURL *c, const char *url, char text[static CURL_ERROR_SIZE]);
 
 #endif

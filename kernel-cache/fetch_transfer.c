@@ -149,28 +149,34 @@ long kc_stall_timeout(void)
 	return (long)seconds;
 }
 
-int kc_transfer_setup(struct kc_transfer *t, struct kt_err *e)
+void kc_curl_common(CURL *c, const char *url, char text[static CURL_ERROR_SIZE])
 {
-	kt_auto(mem) char *proxy = NULL;
 	long timeout = kc_stall_timeout();
-	CURL *c = t->curl;
-	int r = t->o->as_apt ? kc_apt_proxy(t->o->url, &proxy, e) : 0;
 
-	if (r < 0)
-		return r;
-	curl_easy_setopt(c, CURLOPT_URL, t->o->url);
-	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https,file");
-	curl_easy_setopt(c, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 1L);
-	curl_easy_setopt(c, CURLOPT_MAXREDIRS, (long)REDIRECTS_MAX);
+	curl_easy_setopt(c, CURLOPT_URL, url);
 	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(c, CURLOPT_BUFFERSIZE, (long)STEP_BYTES);
 	curl_easy_setopt(c, CURLOPT_USERAGENT, "ktstr-make/" KTSTR_VERSION);
 	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT,
 			 timeout < CONNECT_TIMEOUT_S ? timeout : (long)CONNECT_TIMEOUT_S);
 	curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, 1L);
 	curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, timeout);
-	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, t->curl_text);
+	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, text);
+}
+
+int kc_transfer_setup(struct kc_transfer *t, struct kt_err *e)
+{
+	kt_auto(mem) char *proxy = NULL;
+	CURL *c = t->curl;
+	int r = t->o->as_apt ? kc_apt_proxy(t->o->url, &proxy, e) : 0;
+
+	if (r < 0)
+		return r;
+	kc_curl_common(c, t->o->url, t->curl_text);
+	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https,file");
+	curl_easy_setopt(c, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 1L);
+	curl_easy_setopt(c, CURLOPT_MAXREDIRS, (long)REDIRECTS_MAX);
+	curl_easy_setopt(c, CURLOPT_BUFFERSIZE, (long)STEP_BYTES);
 	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_data);
 	curl_easy_setopt(c, CURLOPT_WRITEDATA, t);
 	if (t->o->bearer) {

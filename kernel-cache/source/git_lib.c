@@ -7,13 +7,11 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/parse.h"
+#include "kernel-cache/fetch.h"
 #include "kernel-cache/source/git.h"
 
 enum {
 	CONNECT_TIMEOUT_S = 10,
-	STALL_TIMEOUT_S = 20, /* $KTSTR_NET_TIMEOUT, as for other downloads */
-	STALL_TIMEOUT_MAX_S = 3600,
 	MS = 1000,
 	PROGRESS_NS = 100 * 1000 * 1000,
 };
@@ -21,20 +19,9 @@ enum {
 static const char ca_file[] = "/etc/ssl/certs/ca-certificates.crt";
 static int begun;
 
-static int stall_timeout(void)
-{
-	const char *set = getenv("KTSTR_NET_TIMEOUT");
-	unsigned seconds;
-
-	/* What is wrong with it is said where other downloads read it. */
-	if (!set || kt_parse_uint(set, 1, STALL_TIMEOUT_MAX_S, &seconds) < 0)
-		return STALL_TIMEOUT_S;
-	return (int)seconds;
-}
-
 static void begin_once(void)
 {
-	int stall = stall_timeout();
+	int stall = (int)kc_stall_timeout();
 	const char *ca = getenv("SSL_CERT_FILE");
 
 	/*

@@ -11,7 +11,7 @@
 #include "kernel-cache/fetch.h"
 #include "kernel-cache/store/remote.h"
 
-enum { CONNECT_TIMEOUT_S = 10, TOKEN_BYTES_MAX = 8192 };
+enum { TOKEN_BYTES_MAX = 8192 };
 
 struct request {
 	CURL *curl;
@@ -67,24 +67,16 @@ static int begin(struct request *q, const struct kc_place *p, const char *url, c
 		 struct kt_err *e)
 {
 	kt_auto(mem) char *authorization = kt_fmt("Authorization: Bearer %s", token);
-	long timeout = kc_stall_timeout();
 	CURL *c;
 
 	q->curl = c = curl_easy_init();
 	/* "Expect:" with nothing: servers that do not know it would make us wait. */
 	if (!c || add_header(q, authorization) < 0 || add_header(q, "Expect:") < 0)
 		return kt_fail(e, KT_E_HOST, ENOMEM, "send to '%s'", url);
-	curl_easy_setopt(c, CURLOPT_URL, url);
+	kc_curl_common(c, url, q->text);
 	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
 	/* Not elsewhere: the token is for this server. */
 	curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
-	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(c, CURLOPT_USERAGENT, "ktstr-make/" KTSTR_VERSION);
-	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT,
-			 timeout < CONNECT_TIMEOUT_S ? timeout : (long)CONNECT_TIMEOUT_S);
-	curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, 1L);
-	curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, timeout);
-	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, q->text);
 	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, ignore);
 	curl_easy_setopt(c, CURLOPT_HTTPHEADER, q->headers);
 	if (p->loopback)
