@@ -8,8 +8,9 @@
 #   archive_begin         once a test: an empty archive, cache and environment
 #   archive_add RELEASE VERSION [SALT]   packages linux-binary-* and linux-base-* into the pool
 #   archive_publish [KEY] writes dists/test/{InRelease,main/...} over what was added; KEY "none": not signed
-#   archive_serve [RULE...]              starts faultd; requests are in $REQUESTS
-#   archive_stop                         the network is gone
+#   archive_serve [RULE...]              starts faultd; requests are in $REQUESTS; faultd_stop ends it
+
+load ../faultd
 
 SUITE="test"
 SPEC=debian:$SUITE/cloud
@@ -44,7 +45,6 @@ apt_says() {
 archive_begin() {
 	ARCHIVE=$BATS_TEST_TMPDIR/archive
 	REQUESTS=$BATS_TEST_TMPDIR/requests
-	FAULTD_PID=
 	mkdir -p "$ARCHIVE/pool" "$BATS_TEST_TMPDIR/work"
 	: >"$ARCHIVE/Packages"
 	: >"$REQUESTS"
@@ -104,44 +104,9 @@ archive_publish() {
 }
 
 archive_serve() {
-	local port
-	archive_stop
-	: >"$BATS_TEST_TMPDIR/port"
-	"$O/tests/faultd" --log "$REQUESTS" "$ARCHIVE" "$@" >"$BATS_TEST_TMPDIR/port" 3>&- &
-	FAULTD_PID=$!
-	for _ in $(seq 100); do
-		port=$(cat "$BATS_TEST_TMPDIR/port")
-		[ -n "$port" ] && break
-		sleep 0.02
-	done
-	[ -n "$port" ] || return 1
-	export KTSTR_DEBIAN_MIRROR=http://127.0.0.1:$port
-	MIRROR=$KTSTR_DEBIAN_MIRROR
-}
-
-archive_stop() {
-	[ -z "$FAULTD_PID" ] || { kill "$FAULTD_PID" && wait "$FAULTD_PID"; } 2>/dev/null || true
-	FAULTD_PID=
-}
-
-# The cached answer of the mirror is older than an hour now.
-index_is_old() {
-	sed -i 's/"fetched": [0-9]*/"fetched": 1/' "$CACHE"/index/index-*.json
-}
-
-# requests_of PART: how many requests there were for paths that contain it.
-requests_of() {
-	grep -c -- "$1" "$REQUESTS" || true
-}
-
-# fails STATUS MESSAGE ARG...: the last line of stderr is that error, and nothing is on stdout.
-fails() {
-	local want=$1 message=$2
-	shift 2
-	run --separate-stderr ktstr_make "$@"
-	assert_eq "$want" "$status" "exit status; stderr: $stderr"
-	assert_eq "ktstr-make: error: $message" "${stderr_lines[-1]}"
-	assert_eq "" "$output" "stdout"
+	faultd_start "$ARCHIVE" "$@" || return 1
+	MIRROR=$FAULTD_URL
+	export KTSTR_DEBIAN_MIRROR=$MIRROR
 }
 
 # No half-made thing anywhere: every entry is whole, and no work directory is left.

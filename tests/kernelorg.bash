@@ -9,14 +9,14 @@
 #                                   below pub/linux/kernel/, -rc below torvalds/t/
 #   kernelorg_releases ROW...       releases.json; a ROW is "MONIKER VERSION" or "MONIKER VERSION eol"
 #   kernelorg_sums [KEYDIR]         sha256sums.asc of every directory, signed by the key in that gpg home when given
-#   kernelorg_serve [ARG...]        starts faultd with these; requests are in $REQUESTS
-#   kernelorg_stop                  the network is gone
+#   kernelorg_serve [ARG...]        starts faultd with these; requests are in $REQUESTS; faultd_stop ends it
+
+load ../faultd
 
 kernelorg_begin() {
 	SITE=$BATS_TEST_TMPDIR/site
 	REQUESTS=$BATS_TEST_TMPDIR/requests
 	PUB=$SITE/pub/linux/kernel
-	FAULTD_PID=
 	mkdir -p "$PUB" "$SITE/torvalds/t" "$BATS_TEST_TMPDIR/work"
 	: >"$REQUESTS"
 	unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY KTSTR_LOG KTSTR_NET_TIMEOUT
@@ -86,44 +86,9 @@ kernelorg_sums() {
 }
 
 kernelorg_serve() {
-	local port
-	kernelorg_stop
-	: >"$BATS_TEST_TMPDIR/port"
-	"$O/tests/faultd" --log "$REQUESTS" "$@" >"$BATS_TEST_TMPDIR/port" 3>&- &
-	FAULTD_PID=$!
-	for _ in $(seq 100); do
-		port=$(cat "$BATS_TEST_TMPDIR/port")
-		[ -n "$port" ] && break
-		sleep 0.02
-	done
-	[ -n "$port" ] || return 1
-	MIRROR=http://127.0.0.1:$port
+	faultd_start "$@" || return 1
+	MIRROR=$FAULTD_URL
 	export KTSTR_KERNEL_MIRROR=$MIRROR
-}
-
-kernelorg_stop() {
-	[ -z "$FAULTD_PID" ] || { kill "$FAULTD_PID" && wait "$FAULTD_PID"; } 2>/dev/null || true
-	FAULTD_PID=
-}
-
-# What servers answered is older than an hour now.
-answers_are_old() {
-	sed -i 's/"fetched": [0-9]*/"fetched": 1/' "$CACHE"/index/index-*.json
-}
-
-# requests_of PART [STATUS]: how many requests there were for paths that contain it.
-requests_of() {
-	awk -v part="$1" -v status="${2:-}" 'index($2, part) && (status == "" || $4 == status)' "$REQUESTS" | wc -l
-}
-
-# fails STATUS MESSAGE ARG...: the last line of stderr is that error, and nothing is on stdout.
-fails() {
-	local want=$1 message=$2
-	shift 2
-	run --separate-stderr ktstr_make "$@"
-	assert_eq "$want" "$status" "exit status; stderr: $stderr"
-	assert_eq "ktstr-make: error: $message" "${stderr_lines[-1]}"
-	assert_eq "" "$output"
 }
 
 # gets VERSION SPEC [ARG...]: fetching SPEC gives the source of that version.

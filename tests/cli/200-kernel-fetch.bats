@@ -15,7 +15,7 @@ setup() {
 	archive_add 7.2.12-t-cloud-amd64 7.2.12-1~bpo1+1
 	archive_publish
 }
-teardown() { archive_stop; }
+teardown() { faultd_stop; }
 
 @test "the newest cloud kernel of a suite is fetched, verified, unpacked and kept" {
 	archive_serve
@@ -47,13 +47,13 @@ teardown() { archive_stop; }
 @test "after an hour the mirror is asked again, but its list of packages only when it has changed" {
 	archive_serve
 	ktstr_make kernel fetch "$SPEC"
-	index_is_old
+	answers_are_old
 	ktstr_make kernel fetch "$SPEC"
 	assert_eq 2 "$(requests_of InRelease)"
 	assert_eq 1 "$(requests_of by-hash)"
 	archive_add 7.3.1-t-cloud-amd64 7.3.1-1
 	archive_publish
-	index_is_old
+	answers_are_old
 	run --separate-stderr ktstr_make kernel fetch "$SPEC"
 	[[ $output == 7.3.1-1-x86_64-d* ]]
 	assert_eq 2 "$(requests_of by-hash)"

@@ -16,7 +16,7 @@ setup() {
 	DEB=$(cd "$ARCHIVE" && echo pool/linux-binary-7*.deb)
 	SIZE=$(stat -c %s "$ARCHIVE/$DEB")
 }
-teardown() { archive_stop; }
+teardown() { faultd_stop; }
 
 fetch_ok() {
 	run --separate-stderr ktstr_make kernel fetch "$SPEC"
@@ -103,7 +103,7 @@ GET /$DEB 800 206 $((SIZE - 800)) ok" "$(grep linux-binary "$REQUESTS")"
 
 @test "no network with a cold cache: says where the connection failed" {
 	archive_serve
-	archive_stop
+	faultd_stop
 	port=${MIRROR##*:}
 	run --separate-stderr ktstr_make kernel fetch "$SPEC"
 	assert_eq 5 "$status"
@@ -114,8 +114,8 @@ GET /$DEB 800 206 $((SIZE - 800)) ok" "$(grep linux-binary "$REQUESTS")"
 @test "no network with a warm cache: the cached kernel is used, and that is said" {
 	archive_serve
 	ktstr_make kernel fetch "$SPEC"
-	archive_stop
-	index_is_old
+	faultd_stop
+	answers_are_old
 	run --separate-stderr ktstr_make kernel fetch "$SPEC"
 	assert_eq 0 "$status"
 	[[ $output == 7.2.12-1-x86_64-d* ]]

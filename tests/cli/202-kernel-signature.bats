@@ -13,7 +13,7 @@ setup() {
 	archive_begin
 	archive_add 7.2.12-t-cloud-amd64 7.2.12-1
 }
-teardown() { archive_stop; }
+teardown() { faultd_stop; }
 
 # refused MESSAGE: the index is refused with that, even though a kernel of that spec is cached, and nothing is kept.
 refused() {
@@ -93,7 +93,7 @@ key_id() {
 	archive_serve
 	ktstr_make kernel fetch "$SPEC"
 	: >"$REQUESTS"
-	index_is_old
+	answers_are_old
 	sed -i 's/^Origin: Test/Origin: Evil/' "$ARCHIVE/dists/$SUITE/InRelease"
 	refused "$(inrelease): bad signature by key $(key_id good)"
 }

@@ -16,12 +16,12 @@ setup() {
 	archive_serve
 	printf '%s\n' '[project]' 'name = "p"' '[kernel.default]' "source = \"$SPEC\"" >ktstr.toml
 }
-teardown() { archive_stop; }
+teardown() { faultd_stop; }
 
 newer_appears() {
 	archive_add 7.3.1-t-cloud-amd64 7.3.1-1
 	archive_publish
-	index_is_old
+	answers_are_old
 }
 
 @test "the first fetch pins, with everything that a second one needs" {
@@ -43,7 +43,7 @@ newer_appears() {
 	[[ $output == 7.2.12-1-x86_64-d* ]]
 	assert_eq "" "$stderr"
 	assert_eq "$before" "$(wc -l <"$REQUESTS")"
-	archive_stop
+	faultd_stop
 	run --separate-stderr ktstr_make kernel fetch --offline
 	assert_eq 0 "$status"
 	[[ $output == 7.2.12-1-x86_64-d* ]]
@@ -97,7 +97,7 @@ newer_appears() {
 @test "update without a network is an error and leaves the pin" {
 	ktstr_make kernel fetch
 	cp ktstr.lock before
-	archive_stop
+	faultd_stop
 	run --separate-stderr ktstr_make update
 	assert_eq 5 "$status"
 	assert_contains "$stderr" "look up the newest cloud kernel of Debian $SUITE: fetch '$MIRROR/dists/$SUITE/InRelease': "
@@ -113,8 +113,8 @@ newer_appears() {
 
 @test "a kernel that was used for want of a network is not pinned" {
 	(cd / && ktstr_make kernel fetch "$SPEC")
-	archive_stop
-	index_is_old
+	faultd_stop
+	answers_are_old
 	run --separate-stderr ktstr_make kernel fetch
 	assert_eq 0 "$status" "$stderr"
 	assert_contains "$stderr" "no network; using cached 7.2.12-1-x86_64-d"

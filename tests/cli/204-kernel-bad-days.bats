@@ -20,7 +20,7 @@ setup() {
 teardown() {
 	local pid
 	for pid in "${PIDS[@]}"; do kill -9 "$pid" 2>/dev/null || true; done
-	archive_stop
+	faultd_stop
 	[ -z "$MOUNTED" ] || umount "$MOUNTED"
 }
 
@@ -137,7 +137,7 @@ stalled_at() {
 		require mount "cannot mount anything here"
 	MOUNTED=$CACHE
 	assert_eq "$first" "$(ktstr_make kernel fetch "$SPEC")"
-	archive_stop
+	faultd_stop
 	run --separate-stderr ktstr_make kernel fetch --offline "$SPEC"
 	assert_eq "$first" "$output"
 }
@@ -145,7 +145,7 @@ stalled_at() {
 @test "in a cache that cannot be written to, an old answer is better than none, and said to be old" {
 	archive_serve
 	first=$(ktstr_make kernel fetch "$SPEC")
-	index_is_old
+	answers_are_old
 	mount --bind "$CACHE" "$CACHE" 2>/dev/null && mount -o remount,bind,ro "$CACHE" ||
 		require mount "cannot mount anything here"
 	MOUNTED=$CACHE

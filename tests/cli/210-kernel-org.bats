@@ -20,7 +20,7 @@ setup() {
 	kernelorg_sums
 	kernelorg_serve "$SITE"
 }
-teardown() { kernelorg_stop; }
+teardown() { faultd_stop; }
 
 @test "stable is the newest series that has had 8 point releases, and is maintained" {
 	gets 6.17.8 stable
@@ -57,7 +57,7 @@ teardown() { kernelorg_stop; }
 	before=$(wc -l <"$REQUESTS")
 	gets 6.12.40 6.12.40
 	assert_eq "$before" "$(wc -l <"$REQUESTS")"
-	kernelorg_stop
+	faultd_stop
 	gets 6.12.40 6.12.40
 	assert_eq "" "$stderr"
 }
@@ -190,7 +190,7 @@ teardown() { kernelorg_stop; }
 
 @test "without a network what was newest the last time is used, and said so" {
 	gets 6.12.58 6.12
-	kernelorg_stop
+	faultd_stop
 	answers_are_old
 	gets 6.12.58 6.12
 	assert_contains "$stderr" "no network; using cached 6.12.58-x86_64-s"
@@ -266,7 +266,7 @@ teardown() { kernelorg_stop; }
 }
 
 @test "a tarball by its file needs no network, and is read again when it was written again" {
-	kernelorg_stop
+	faultd_stop
 	cp "$SITE/$V6/linux-6.12.40.tar.xz" "my #1 linux-6.12.40.tar.xz"
 	gets 6.12.40 --offline "my #1 linux-6.12.40.tar.xz"
 	assert_eq "read my #1 linux-6.12.40.tar.xz" "${stderr_lines[0]}"
@@ -316,7 +316,7 @@ teardown() { kernelorg_stop; }
 
 @test "a tarball's file is found in another copy of the project" {
 	mkdir a b
-	kernelorg_stop
+	faultd_stop
 	cp "$SITE/$V6/linux-6.12.40.tar.xz" a/l.tar.xz
 	printf '[project]\nname = "p"\n\n[kernel.default]\nsource = "./l.tar.xz"\n' >a/ktstr.toml
 	(cd a && ktstr_make kernel fetch)

@@ -18,7 +18,7 @@ setup() {
 	archive_publish
 	archive_serve
 }
-teardown() { archive_stop; }
+teardown() { faultd_stop; }
 
 # source_add SERIES VERSION: linux-source-SERIES of that version.
 source_add() {
@@ -53,13 +53,13 @@ source_add() {
 
 @test "after an hour the archive is asked, and a newer version is taken" {
 	ktstr_make kernel fetch "debian:$SUITE/linux-source-6.12"
-	index_is_old
+	answers_are_old
 	ktstr_make kernel fetch "debian:$SUITE/linux-source-6.12"
 	assert_eq 2 "$(requests_of InRelease)"
 	assert_eq 1 "$(requests_of by-hash)"
 	source_add 6.12 6.12.80-1
 	archive_publish
-	index_is_old
+	answers_are_old
 	run --separate-stderr ktstr_make kernel fetch "debian:$SUITE/linux-source-6.12"
 	[[ $output == 6.12.80-1-x86_64-s* ]]
 }

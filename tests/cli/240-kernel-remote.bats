@@ -6,6 +6,7 @@
 bats_require_minimum_version 1.5.0
 load ../lib
 load ../kernel_tree
+load ../faultd
 
 TOKEN=s3cret-token
 
@@ -19,6 +20,7 @@ setup() {
 	mkdir shared
 }
 teardown() {
+	faultd_stop
 	[ -z "$SERVER_PID" ] || { kill "$SERVER_PID" && wait "$SERVER_PID"; } 2>/dev/null || true
 }
 
@@ -99,17 +101,8 @@ web_start() {
 
 # faulty_start RULE...: faultd over shared/; sets URL.
 faulty_start() {
-	local port=
-	: >port
-	"$O/tests/faultd" --log "$PWD/requests" "$PWD/shared" "$@" >port 3>&- &
-	SERVER_PID=$!
-	for _ in $(seq 100); do
-		port=$(cat port)
-		[ -n "$port" ] && break
-		sleep 0.02
-	done
-	[ -n "$port" ] || return 1
-	URL=http://127.0.0.1:$port
+	REQUESTS=$PWD/requests faultd_start "$PWD/shared" "$@"
+	URL=$FAULTD_URL
 }
 
 @test "what one machine built another gets from a shared directory" {
@@ -186,8 +179,6 @@ faulty_start() {
 		warned "$text"
 		runs=$((runs + 1))
 		assert_eq "$runs" "$(kernel_tree_runs)" "$rule"
-		kill "$SERVER_PID" && wait "$SERVER_PID" || true
-		SERVER_PID=
 	done <<-EOF
 		.json=status:500|/v1/$KEY.json' answered with HTTP status 500
 		.tar.zst=status:500|/v1/$archive' answered with HTTP status 500

@@ -17,7 +17,7 @@ setup() {
 	export KERNEL_TREE_LOG=$BATS_TEST_TMPDIR/runs CCACHE_DIR=$BATS_TEST_TMPDIR/ccache
 	unset LLVM CC PAHOLE
 }
-teardown() { kernelorg_stop; }
+teardown() { faultd_stop; }
 
 # refused TEXT ARGS...: a usage error whose text contains TEXT.
 refused() {
@@ -114,7 +114,7 @@ serve_releases() {
 	assert_eq '["all@6.12.40","all@6.14.9"]' "$(jq -c '[.kernels[].name]' ktstr-out/runs/latest/run.json)"
 	assert_eq 2 "$(find ktstr-out/runs/latest/ -name '*.ktstr.json' | wc -l)"
 	# What the range stands for is pinned: no network is needed any more.
-	kernelorg_stop
+	faultd_stop
 	run --separate-stderr ktstr_make test --accel tcg --offline --locked
 	assert_eq 4 "$status" "$stderr"
 	assert_eq 2 "$(jq '.kernels | length' ktstr-out/runs/latest/run.json)"
@@ -188,7 +188,7 @@ serve_releases() {
 	run --separate-stderr ktstr_make kernel list
 	assert_contains "$stderr" "1 source tree, "
 	assert_eq 1 "$(ktstr_make kernel list --json | jq .sources.count)"
-	kernelorg_stop
+	faultd_stop
 	built --offline 6.12.40
 	run --separate-stderr ktstr_make kernel clean --sources
 	assert_eq 0 "$status"

@@ -8,6 +8,7 @@
 load ../lib
 load ../cells
 load ../kernel_tree
+load ../faultd
 
 KILLS=200
 
@@ -25,28 +26,16 @@ setup() {
 	export CCACHE_DISABLE=1
 	export KTSTR_CACHE_DIR=$BATS_TEST_TMPDIR/cache
 	CACHE=$KTSTR_CACHE_DIR
-	FAULTD_PID=
 	mkdir "$BATS_TEST_TMPDIR/work"
 	cd "$BATS_TEST_TMPDIR/work" || return 1
 }
 
-teardown() {
-	[ -z "$FAULTD_PID" ] || { kill "$FAULTD_PID" && wait "$FAULTD_PID"; } 2>/dev/null || true
-}
+teardown() { faultd_stop; }
 
 # serve [RULE...]: sets SPEC to the tarball's URL.
 serve() {
-	local port
-	: >"$BATS_TEST_TMPDIR/port"
-	"$O/tests/faultd" "$BATS_FILE_TMPDIR/srv" "$@" >"$BATS_TEST_TMPDIR/port" 3>&- &
-	FAULTD_PID=$!
-	for _ in $(seq 100); do
-		port=$(cat "$BATS_TEST_TMPDIR/port")
-		[ -z "$port" ] || break
-		sleep 0.02
-	done
-	[ -n "$port" ] || return 1
-	SPEC=http://127.0.0.1:$port/linux-6.12.40.tar.xz
+	faultd_start "$BATS_FILE_TMPDIR/srv" "$@" || return 1
+	SPEC=$FAULTD_URL/linux-6.12.40.tar.xz
 }
 
 # What an entry is, without what differs from one build to the next: the log, and the times in metadata.json.
