@@ -139,3 +139,25 @@ run_tests() {
 	run_tests paths
 	assert_eq "1 passed, 0 failed, 0 skipped" "$last"
 }
+
+@test "files run several at a time, and each is shown whole" {
+	# Each waits for the other: one after the other they would never end.
+	program one <<<'touch one.is; until [ -e two.is ]; do sleep 0.05; done; printf "1..2\nok 1 - a\nnot ok 2 - b\n"; exit 1'
+	program two <<<'touch two.is; until [ -e one.is ]; do sleep 0.05; done; printf "1..1\nok 1 - c\n"'
+	KTSTR_TEST_JOBS=2 KTSTR_TEST_TIMEOUT=60 run_tests one two
+	assert_eq 1 "$status"
+	assert_eq "2 passed, 1 failed, 0 skipped" "$last"
+	assert_contains "$output" "FAIL  one (1 passed, 1 failed, 0 skipped"
+	assert_contains "$output" "ok    two (1 passed, 0 skipped"
+}
+
+@test "told to end, it ends what it runs" {
+	program sleeper <<<'echo $$ >pid; echo 1..1; exec sleep 300'
+	"$KTSTR_TOP/scripts/run-tests" sleeper >log 2>&1 3>&- &
+	local runner=$!
+	wait_for test -s pid
+	kill "$runner"
+	wait "$runner" && false
+	assert_eq "0 passed, 1 failed, 0 skipped" "$(tail -n 1 log)"
+	wait_for eval '! kill -0 "$(cat pid)" 2>/dev/null'
+}
