@@ -70,6 +70,34 @@ unsigned kt_topo_distance(const struct kt_topology *t, unsigned from, unsigned t
 	return from == to ? KT_DISTANCE_LOCAL : KT_DISTANCE_REMOTE;
 }
 
+bool kt_topo_has_hmat(const struct kt_topology *t)
+{
+	for (unsigned n = 0; n < t->nr_nodes; n++) {
+		const struct kt_topo_node *node = &t->node[n];
+
+		if (node->latency_ns || node->bandwidth_mbs || node->mem_side_cache_bytes)
+			return true;
+	}
+	return false;
+}
+
+unsigned kt_topo_initiator(const struct kt_topology *t, unsigned node)
+{
+	unsigned best = 0, best_distance = UINT32_MAX;
+
+	if (t->node[node].llcs)
+		return node;
+	for (unsigned n = 0; n < t->nr_nodes; n++) {
+		unsigned distance = kt_topo_distance(t, n, node);
+
+		if (t->node[n].llcs && distance < best_distance) {
+			best = n;
+			best_distance = distance;
+		}
+	}
+	return best;
+}
+
 void kt_topo_format(struct kt_buf *b, const struct kt_topology *t)
 {
 	kt_buf_addf(b, "%un%ul%uc%ut", t->nr_nodes, t->nr_llcs, t->cores, t->threads);

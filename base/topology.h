@@ -21,6 +21,7 @@ struct kt_topo_node {
 	uint64_t memory_bytes; /* 0: an even share of the VM's memory */
 	uint32_t latency_ns; /* HMAT; 0: none told */
 	uint32_t bandwidth_mbs; /* HMAT; 0: none told */
+	uint64_t mem_side_cache_bytes; /* HMAT; 0: none */
 };
 
 /*
@@ -47,6 +48,10 @@ void kt_topo_core_cpus(const struct kt_topology *t, unsigned cpu, struct kt_cpus
 void kt_topo_llc_cpus(const struct kt_topology *t, unsigned llc, struct kt_cpuset *ret);
 void kt_topo_node_cpus(const struct kt_topology *t, unsigned node, struct kt_cpuset *ret);
 unsigned kt_topo_distance(const struct kt_topology *t, unsigned from, unsigned to);
+/* A node has something that only ACPI's HMAT tells. */
+bool kt_topo_has_hmat(const struct kt_topology *t);
+/* Who is said to initiate accesses to @node's memory: the nearest node with CPUs, itself when it has some. */
+unsigned kt_topo_initiator(const struct kt_topology *t, unsigned node);
 /* The short name "2n4l4c1t"; non-uniform nodes keep the totals ("2n3l4c1t"). */
 void kt_topo_format(struct kt_buf *b, const struct kt_topology *t);
 

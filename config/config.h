@@ -111,6 +111,7 @@ struct cfg_test {
 	struct scn_expect expect; /* pattern owned by the project */
 	struct kt_strv kargs;
 	struct kt_strv sysctls;
+	bool performance; /* vm_config.performance */
 	bool ignored; /* 'ignore = true': planned only with --include-ignored or --ignored, as cargo test has it */
 	struct cfg_location at;
 };

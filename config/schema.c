@@ -111,6 +111,11 @@ const struct cfg_key cfg_keys[] = {
 	{ CFG_T_TEST, "sysctls", "table or array of strings", "",
 	  "{ \"kernel.sched_x\" = 1 } or [\"kernel.sched_x=1\"], set before the scheduler starts",
 	  .apply = cfg_apply_sysctls, TEST(sysctls), WITHIN(0, STRINGS_MAX) },
+	{ CFG_T_TEST, "performance", "boolean", "false",
+	  "performance mode, for measurements: vCPUs pinned LLC by LLC with real-time priority, memory in huge pages "
+	  "of their node, no exits for idling, and no other test at the same time; what the host refuses is said. "
+	  "KVM only; --performance asks for it in all tests",
+	  .apply = cfg_apply_bool, TEST(performance) },
 	{ CFG_T_TEST, "ignore", "boolean", "false",
 	  "run only when asked for with --ignored or --include-ignored", .apply = cfg_apply_bool,
 	  TEST(ignored) },
@@ -162,6 +167,10 @@ const struct cfg_key cfg_keys[] = {
 	  FIELD(struct kt_topo_node, latency_ns), WITHIN(1, 1000000) },
 	{ CFG_T_NODE, "bandwidth-mbs", "integer", "", "MB/s, told to the guest",
 	  .apply = cfg_apply_u32, FIELD(struct kt_topo_node, bandwidth_mbs), WITHIN(1, 10000000) },
+	{ CFG_T_NODE, "mem-side-cache", "size", "",
+	  "a cache in front of its memory, told to the guest together with latency-ns and bandwidth-mbs",
+	  .apply = cfg_apply_size, FIELD(struct kt_topo_node, mem_side_cache_bytes),
+	  WITHIN(UINT64_C(1) << 20, UINT64_C(1) << 40) },
 
 	{ CFG_T_ASSERT, "not-stuck", "boolean", "true",
 	  "every worker gets round its loop at least once", .apply = cfg_apply_bool,

@@ -122,6 +122,25 @@ static int check_nodes(const struct kt_topology *t, struct kt_err *e)
 	return 0;
 }
 
+/*
+ * The table that has the cache has what it speeds up; and an emulator that makes the table does not take one without the
+ * other.
+ */
+static int check_side_caches(const struct kt_topology *t, struct kt_err *e)
+{
+	for (unsigned i = 0; i < t->nr_nodes; i++) {
+		const struct kt_topo_node *n = &t->node[i];
+
+		if (n->mem_side_cache_bytes && (!n->latency_ns || !n->bandwidth_mbs))
+			return BAD(
+				e,
+				"node %u has a mem-side-cache, but no %s: give the latency-ns and the "
+				"bandwidth-mbs of the memory behind it",
+				i, n->latency_ns ? "bandwidth-mbs" : "latency-ns");
+	}
+	return 0;
+}
+
 static int check_distances(const struct kt_topology *t, struct kt_err *e)
 {
 	for (unsigned a = 0; t->has_distance && a < t->nr_nodes; a++) {
@@ -152,6 +171,8 @@ int cfg_topology_check(const struct kt_topology *t, struct kt_err *e)
 
 	if (r == 0)
 		r = check_nodes(t, e);
+	if (r == 0)
+		r = check_side_caches(t, e);
 	if (r == 0)
 		r = check_distances(t, e);
 	return r;

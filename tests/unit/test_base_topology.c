@@ -120,6 +120,41 @@ static void distances_default_to_local_and_remote(void **state)
 	assert_int_equal(kt_topo_distance(&uneven, 2, 1), 28);
 }
 
+static void memory_without_cpus_is_accessed_by_the_nearest_node_that_has_some(void **state)
+{
+	struct kt_topology t = { .nr_nodes = 4,
+				 .nr_llcs = 2,
+				 .cores = 1,
+				 .threads = 1,
+				 .node = { { .llcs = 1 }, { .llcs = 1 } } };
+
+	(void)state;
+	assert_int_equal(kt_topo_initiator(&t, 0), 0);
+	assert_int_equal(kt_topo_initiator(&t, 1), 1);
+	assert_int_equal(kt_topo_initiator(&t, 3), 0);
+	t.has_distance = true;
+	t.distance[0][3] = 40;
+	t.distance[1][3] = 30;
+	t.distance[2][3] = 11; /* nearer, but has no CPUs */
+	assert_int_equal(kt_topo_initiator(&t, 3), 1);
+}
+
+static void any_of_three_things_is_for_hmat(void **state)
+{
+	struct kt_topology t = { .nr_nodes = 2 };
+
+	(void)state;
+	assert_false(kt_topo_has_hmat(&t));
+	t.node[1].latency_ns = 1;
+	assert_true(kt_topo_has_hmat(&t));
+	t.node[1] = (struct kt_topo_node){ .bandwidth_mbs = 1 };
+	assert_true(kt_topo_has_hmat(&t));
+	t.node[1] = (struct kt_topo_node){ .mem_side_cache_bytes = 1 };
+	assert_true(kt_topo_has_hmat(&t));
+	t.nr_nodes = 1;
+	assert_false(kt_topo_has_hmat(&t));
+}
+
 static void the_short_name_has_the_totals(void **state)
 {
 	kt_auto(buf) struct kt_buf b = { 0 };
@@ -141,6 +176,8 @@ int main(void)
 		cmocka_unit_test(a_memory_only_node_has_no_cpus),
 		cmocka_unit_test(every_cpu_is_in_exactly_one_node),
 		cmocka_unit_test(distances_default_to_local_and_remote),
+		cmocka_unit_test(memory_without_cpus_is_accessed_by_the_nearest_node_that_has_some),
+		cmocka_unit_test(any_of_three_things_is_for_hmat),
 		cmocka_unit_test(the_short_name_has_the_totals),
 	};
 

@@ -188,6 +188,8 @@ static void topologies_obey_the_rules(void **state)
 	test_says("topology = { nodes = [{ memory = \"1G\" }] }", "nodes has no 'llcs'");
 	test_says("topology = { nodes = [{ llcs = 1, memory = \"1K\" }] }",
 		  "'memory' is 1K, allowed are 16.0 MiB to 1.0 TiB");
+	test_says("topology = { nodes = [{ llcs = 1, mem-side-cache = \"1K\" }] }",
+		  "'mem-side-cache' is 1K, allowed are 1.0 MiB to 1.0 TiB");
 	test_says("topology = { distances = [[10, 20], [20, 10]] }",
 		  "2 rows of distances for 1 nodes");
 	test_says("topology = { numa = 2, llcs = 2, distances = [[10, 20], [21, 10]] }",

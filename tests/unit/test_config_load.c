@@ -55,6 +55,7 @@ static void a_test_has_defaults(void **state)
 	assert_true(t->checks.max_gap_ns == 2 * S && t->checks.max_spread == 0);
 	assert_int_equal(t->expect.kind, SCN_EXPECT_NONE);
 	assert_int_equal(t->nr_cgroups + t->kargs.nr + t->sysctls.nr + t->scheduler_args.nr, 0);
+	assert_false(t->performance);
 	assert_false(t->ignored);
 	assert_int_equal(t->at.line, 1);
 }
@@ -102,6 +103,7 @@ static const char full[] =
 	"expect = { exit = \"stall\" }\n"
 	"kargs = [\"nokaslr\", \"a=b\"]\n"
 	"sysctls = { \"kernel.x\" = 1, kernel.y = \"a b\", vm.z.q = -1 }\n"
+	"performance = true\n"
 	"ignore = true\n";
 
 static void every_key_arrives(void **state)
@@ -149,6 +151,7 @@ static void every_key_arrives(void **state)
 	assert_string_equal(t->sysctls.v[0], "kernel.x=1");
 	assert_string_equal(t->sysctls.v[1], "kernel.y=a b");
 	assert_string_equal(t->sysctls.v[2], "vm.z.q=-1");
+	assert_true(t->performance);
 	assert_true(t->ignored);
 }
 
@@ -247,6 +250,7 @@ static void a_topology_can_be_a_table(void **state)
 		     "memory = \"256M\"\n"
 		     "latency-ns = 300\n"
 		     "bandwidth-mbs = 20000\n"
+		     "mem-side-cache = \"1G\"\n"
 		     "[[test]]\n"
 		     "name = \"least\"\n"
 		     "topology = {}\n");
@@ -266,6 +270,8 @@ static void a_topology_can_be_a_table(void **state)
 	assert_int_equal(t->node[2].llcs, 0);
 	assert_int_equal(t->node[2].latency_ns, 300);
 	assert_int_equal(t->node[2].bandwidth_mbs, 20000);
+	assert_true(t->node[2].mem_side_cache_bytes == UINT64_C(1) << 30);
+	assert_true(t->node[1].mem_side_cache_bytes == 0);
 	assert_true(t->has_distance);
 	assert_int_equal(kt_topo_distance(t, 2, 1), 40);
 	t = &p->tests[2].topology;
@@ -358,7 +364,7 @@ static void every_key_is_documented(void **state)
 {
 	(void)state;
 	cfg_each_key(count_row, &nr_rows);
-	assert_int_equal(nr_rows, 67);
+	assert_int_equal(nr_rows, 69);
 	assert_int_equal(nr_unsupported, 6);
 	assert_int_equal(nr_required, 7);
 }

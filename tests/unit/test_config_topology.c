@@ -85,6 +85,33 @@ static void memory_only_nodes_come_last(void **state)
 	assert_int_equal(cfg_topology_check(&t, &e), 0);
 }
 
+static void a_memory_side_cache_comes_with_the_speed_of_its_memory(void **state)
+{
+	struct kt_topology t = {
+		.nr_nodes = 2,
+		.nr_llcs = 1,
+		.cores = 1,
+		.threads = 1,
+		.node = { { .llcs = 1 }, { .mem_side_cache_bytes = 1 << 30 } },
+	};
+	struct kt_err e = { 0 };
+
+	(void)state;
+	assert_int_equal(cfg_topology_check(&t, &e), -EINVAL);
+	assert_string_equal(
+		unit_err_text(&e),
+		"node 1 has a mem-side-cache, but no latency-ns: give the latency-ns and the "
+		"bandwidth-mbs of the memory behind it");
+	t.node[1].latency_ns = 300;
+	assert_int_equal(cfg_topology_check(&t, &e), -EINVAL);
+	assert_string_equal(
+		unit_err_text(&e),
+		"node 1 has a mem-side-cache, but no bandwidth-mbs: give the latency-ns and the "
+		"bandwidth-mbs of the memory behind it");
+	t.node[1].bandwidth_mbs = 5000;
+	assert_int_equal(cfg_topology_check(&t, &e), 0);
+}
+
 static void the_greatest_machine_has_252_cpus(void **state)
 {
 	struct kt_topology t;
@@ -196,6 +223,7 @@ int main(void)
 		cmocka_unit_test(a_shape_is_nodes_llcs_cores_and_threads),
 		cmocka_unit_test(every_preset_is_valid_and_named_once),
 		cmocka_unit_test(memory_only_nodes_come_last),
+		cmocka_unit_test(a_memory_side_cache_comes_with_the_speed_of_its_memory),
 		cmocka_unit_test(the_greatest_machine_has_252_cpus),
 		cmocka_unit_test(zero_of_anything_is_named),
 		cmocka_unit_test(llcs_must_divide_among_nodes),
