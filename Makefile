@@ -193,7 +193,8 @@ $(O)/ktstr-make: $(call libs-of,driver) $(O)/flags
 tests-of = $(patsubst tests/unit/%.c,$(O)/tests/unit/%,$(wildcard tests/unit/test_$(subst -,_,$(1))_*.c))
 unit-tests := $(foreach m,$(if $(M),$(filter $(M),$(modules)),$(modules)),$(call tests-of,$(m)))
 # A test named ..._faults includes tests/unit/faults.h, which makes these calls fail on demand.
-wrapped := malloc calloc realloc strdup strndup vasprintf write fsync rename
+wrapped := malloc calloc realloc strdup strndup vasprintf write fsync rename ioctl mmap eventfd timerfd_create \
+	memfd_create epoll_create1 epoll_ctl pthread_create
 wrap-flags = $(if $(filter %_faults,$(1)),$(addprefix -Wl$(comma)--wrap=,$(wrapped)))
 define test-rules
 $(call tests-of,$(1)): $(O)/tests/unit/%: $(O)/obj/tests/unit/%.o $(call libs-of,$(1)) $(O)/flags
@@ -211,6 +212,9 @@ include $(wildcard tests/*/module.mk)
 
 cli-tests := $(wildcard tests/cli/*.bats)
 vm-tests := $(wildcard tests/vm/*.bats)
+kvm-tests := $(wildcard tests/kvm/*.bats)
+# The shorter ones of these; all take longer than CI has.
+ci-kvm-tests := tests/kvm/demo.bats
 slow-tests := $(wildcard tests/slow/*.bats)
 kernel-tests := $(wildcard tests/kernels/*.bats)
 tree-tests := scripts/check-layers scripts/check-headers
@@ -223,15 +227,15 @@ test-kernel = $(if $(filter %/test_vmm_machine,$(unit-tests)),eval "$$(O='$(O)' 
 # just installed are not known to this one. The tests' sum is then the last thing printed: one run for all of them.
 install-deps = $(if $(filter 1,$(KTSTR_SKIP_DEPS)),,$(if $(wildcard scripts/install-deps),scripts/install-deps))
 build-all = +@$(MAKE) $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc)) all
-.PHONY: deps check check-ci check-all check-unit check-cli check-vm check-slow check-kernels check-layers check-headers \
-	unit-tests
+.PHONY: deps check check-ci check-all check-unit check-cli check-vm check-slow check-kernels check-kvm check-layers \
+	check-headers unit-tests
 deps:
 	@$(install-deps)
 unit-tests: $(unit-tests) $(test-programs)
-# check-ci: and a kernel built from source, which takes minutes where the cache does not have it. check-all: and the
-# slow tests.
-check-ci check-all: more-tests = $(kernel-tests)
-check-all: more-tests += $(slow-tests)
+# check-ci: and a kernel built from source, which takes minutes where the cache does not have it, and then the nested
+# machine, which boots that kernel, too. check-all: and the slow tests, and all of the nested machine.
+check-ci: more-tests = $(kernel-tests) $(ci-kvm-tests)
+check-all: more-tests = $(kernel-tests) $(kvm-tests) $(slow-tests)
 check check-ci check-all: deps
 	$(build-all) unit-tests
 	@$(test-kernel); $(run-tests) $(tree-tests) $(unit-tests) $(cli-tests) $(vm-tests) $(more-tests)
@@ -245,6 +249,8 @@ check-slow: all $(test-programs)
 	@$(run-tests) $(slow-tests)
 check-kernels: all
 	@$(run-tests) $(kernel-tests)
+check-kvm: all $(test-programs) $(filter %/test_vmm_machine,$(unit-tests)) $(filter $(O)/tests/unit/test_vmm_kvm_%,$(unit-tests))
+	@$(run-tests) $(kvm-tests)
 check-layers check-headers:
 	@$(run-tests) scripts/$@
 
@@ -252,10 +258,10 @@ check-layers check-headers:
 # M=base: only that module's.
 c-sources := $(filter $(if $(M),$(M:%=%/%),%).c,$(module-sources) $(guest-init-src) $(scx_ktstr-src)) \
 	$(wildcard tests/unit/test_$(if $(M),$(subst -,_,$(M))_)*.c tests/fuzz/fuzz_$(if $(M),$(subst -,_,$(M))_)*.c) \
-	$(if $(M),,$(wildcard tests/faultd/*.c tests/data/*.c tests/vm/progs/*.c))
+	$(if $(M),,$(wildcard $(addprefix tests/,$(addsuffix /*.c,bench data faultd guests kvm vm/progs))))
 formatted = $(wildcard $(addsuffix *.[ch],$(sort $(dir $(c-sources)))) bpf/*.c bpf/*.h include/ktstr/*.h)
-shell-sources = $(shell grep -lE '^\#!.*(bash|/sh)' scripts/* .ci/* 2>/dev/null) $(wildcard tests/*.bash scripts/*.bash)
-bats-sources = $(cli-tests) $(vm-tests) $(slow-tests) $(kernel-tests)
+shell-sources = $(shell grep -lE '^\#!.*(bash|/sh)' scripts/* .ci/* tests/kvm/* 2>/dev/null) $(wildcard tests/*.bash scripts/*.bash)
+bats-sources = $(cli-tests) $(vm-tests) $(slow-tests) $(kernel-tests) $(kvm-tests)
 # In bats every command that fails ends the test, each test is a subshell, run sets variables, and scripts for inner
 # shells are quoted.
 bats-off := SC2164,SC2030,SC2031,SC2016,SC2154,SC2314,SC2315
@@ -317,11 +323,13 @@ fuzz-targets := $(foreach m,$(modules),$(call fuzz-of,$(m)))
 fuzz: $(fuzz-targets)
 
 # --- the rest ---------------------------------------------------------------------------------------------
-.PHONY: bench bench-kernels demo docs install clean help
+.PHONY: bench bench-kernels bench-kvm demo docs install clean help
 bench: all $(test-programs)
 	@O='$(O)' scripts/bench
 bench-kernels: all $(test-programs)
 	@O='$(O)' scripts/bench-kernels
+bench-kvm: all $(test-programs)
+	@O='$(O)' scripts/bench-kvm
 demo: deps
 	$(build-all)
 	@O='$(O)' scripts/demo
@@ -338,17 +346,20 @@ help:
 # help: make                       everything, into build/ (O=DIR: elsewhere; V=1: show commands)
 # help: make check                 headers, layers, unit, cli and vm tests; installs what is missing first
 # help:                            (KTSTR_SKIP_DEPS=1: does not)
-# help: make check-ci              the same and check-kernels
-# help: make check-all             the same and the slow tests
+# help: make check-ci              the same, check-kernels and the shorter part of check-kvm
+# help: make check-all             the same, all of check-kvm and the slow tests
 # help: make check-unit            one part only (M=base: one module's unit tests); also
 # help:                            check-cli check-vm check-slow check-layers check-headers
 # help: make check-kernels         build a kernel from source (minutes, where the cache does not have it), and test on it
+# help: make check-kvm             what needs a KVM that runs stock kernels, in an emulated machine that has it (15 minutes;
+# help:                            boots a kernel that check-kernels builds, too)
 # help: make demo                  build, then run the example project
 # help: make lint                  clang-tidy, gcc -fanalyzer, cppcheck, shellcheck
 # help: make format                clang-format over all C files; format-check only looks
 # help: make fuzz                  libFuzzer programs into build/fuzz/
 # help: make bench                 measure, and print the table
 # help: make bench-kernels         the same for fetching, building and booting a kernel from source: an hour
+# help: make bench-kvm             counts of booting a stock kernel on our machine and on QEMU's, in the nested machine
 # help: make docs                  write the generated parts of docs/
 # help: make install               into PREFIX (/usr/local), below DESTDIR
 # help: make clean                 remove build/ (or O=DIR)

@@ -117,6 +117,7 @@ static int doctor_run(struct drv_ctx *ctx, struct kt_err *e)
 		kt_buf_done(&results[i].hint);
 	}
 	free(results);
+	drv_doctor_done(&d);
 	ctx->exit = can_run ? DRV_EXIT_PASSED : DRV_EXIT_HOST;
 	return kt_buf_ok(&b) ? 0 : kt_fail(e, KT_E_HOST, ENOMEM, "check this host");
 }

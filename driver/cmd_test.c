@@ -24,6 +24,7 @@ struct test_opts {
 	struct drv_strings kernels;
 	unsigned accel; /* enum vm_accel */
 	unsigned jobs;
+	bool performance;
 	bool no_capture;
 	unsigned format;
 	bool offline;
@@ -50,6 +51,9 @@ static const struct drv_option options[] = {
 	    accel_words, DRV_COMPLETE_NONE, accel),
 	ROW("jobs", 'j', DRV_OPT_NUMBER, "N",
 	    "cells at a time; without it as many as the CPUs carry", NULL, DRV_COMPLETE_NONE, jobs),
+	ROW("performance", 0, DRV_OPT_FLAG, NULL,
+	    "performance mode in every test, as 'performance = true': CPUs and memory held still, one test at a time",
+	    NULL, DRV_COMPLETE_NONE, performance),
 	ROW("no-capture", 0, DRV_OPT_FLAG, NULL,
 	    "show console, scheduler and kernel log as they come; one cell at a time unless -j says more",
 	    NULL, DRV_COMPLETE_NONE, no_capture),
@@ -301,14 +305,16 @@ static int run(struct drv_ctx *ctx, struct drv_plan *plan, struct drv_wanted_lis
 		.plan = plan,
 		.kernel_args = &args,
 		.json = o->format == FORMAT_JSON,
+		.performance = o->performance,
 		.no_capture = o->no_capture,
 		.started = time(NULL),
 		.started_ns = kt_now_ns(),
 	};
+	kt_auto(mem) char *cache_dir = kc_default_dir();
 	int ret;
 
 	drv_interrupt_exits(&ctx->term);
-	ret = vm_choose_accel(wanted_accel(ctx, plan->project), &r.accel, e);
+	ret = vm_choose_accel(wanted_accel(ctx, plan->project), cache_dir, &r.accel, e);
 	if (ret < 0)
 		return ret;
 	drv_host_read(&r.host);

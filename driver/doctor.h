@@ -18,10 +18,12 @@ struct drv_check_result {
 
 /* What the checks share: found once. */
 struct drv_doctor {
-	struct vm_accel_choice kvm, tcg, automatic;
+	struct vm_accel_choice tcg, automatic;
 	struct kt_err kvm_err, tcg_err, auto_err; /* kind KT_E_NONE: that one is there */
+	struct kt_strv kvm_lacks; /* what KVM does without, and what it costs */
 };
 void drv_doctor_look(struct drv_doctor *d);
+void drv_doctor_done(struct drv_doctor *d);
 
 struct drv_check {
 	const char *name;

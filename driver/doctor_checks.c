@@ -24,10 +24,18 @@ enum { APT_FILE_MAX = 1 << 20 };
 
 void drv_doctor_look(struct drv_doctor *d)
 {
+	kt_auto(mem) char *dir = kc_default_dir();
+
 	*d = (struct drv_doctor){ 0 };
-	(void)vm_choose_accel(VM_ACCEL_KVM, &d->kvm, &d->kvm_err); /* the error is what is shown */
-	(void)vm_choose_accel(VM_ACCEL_TCG, &d->tcg, &d->tcg_err);
-	(void)vm_choose_accel(VM_ACCEL_AUTO, &d->automatic, &d->auto_err);
+	/* Anew, whatever was found before; the errors are what is shown. */
+	(void)vm_check_kvm(dir, &d->kvm_lacks, &d->kvm_err);
+	(void)vm_choose_accel(VM_ACCEL_TCG, dir, &d->tcg, &d->tcg_err);
+	(void)vm_choose_accel(VM_ACCEL_AUTO, dir, &d->automatic, &d->auto_err);
+}
+
+void drv_doctor_done(struct drv_doctor *d)
+{
+	kt_strv_done(&d->kvm_lacks);
 }
 
 static void add_err(struct kt_buf *b, const struct kt_err *e)
@@ -52,17 +60,14 @@ static void check_qemu(const struct drv_doctor *d, struct drv_check_result *ret)
 
 static void check_kvm(const struct drv_doctor *d, struct drv_check_result *ret)
 {
-	/* Nobody asked for it here: only the reason is news. */
-	static const char asked[] = "KVM was asked for and cannot be used: ";
-	char text[KT_ERR_TEXT_BYTES];
-
 	if (d->kvm_err.kind == KT_E_NONE) {
-		kt_buf_adds(&ret->text, d->kvm.why[0] ? d->kvm.why : "can run a stock kernel");
+		kt_buf_adds(&ret->text, "/dev/kvm runs what a stock kernel needs");
+		for (size_t i = 0; i < d->kvm_lacks.nr; i++)
+			kt_buf_addf(&ret->text, "\n%s", d->kvm_lacks.v[i]);
 		return;
 	}
 	ret->health = DRV_WARN;
-	kt_err_text(&d->kvm_err, text, sizeof(text));
-	kt_buf_adds(&ret->text, kt_starts_with(text, asked) ? text + sizeof(asked) - 1 : text);
+	add_err(&ret->text, &d->kvm_err);
 	kt_buf_adds(&ret->hint,
 		    d->tcg_err.kind == KT_E_NONE
 			    ? "nothing to do: machines are emulated, which is slower"

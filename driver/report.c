@@ -123,6 +123,26 @@ void drv_report_phase(struct drv_run *r, const struct drv_cell *c)
 		drv_events_phase(r, c);
 }
 
+void drv_report_note(struct drv_run *r, const struct drv_cell *c, const char *text, size_t len)
+{
+	kt_auto(mem) char *note = kt_fmt("%.*s", (int)len, text);
+	kt_auto(buf) struct kt_buf b = { 0 };
+
+	if (r->json)
+		drv_events_note(r, c, text, len);
+	if (!note || r->ctx->globals.quiet)
+		return;
+	for (size_t i = 0; i < r->notes.nr; i++) {
+		if (kt_streq(r->notes.v[i], note))
+			return;
+	}
+	(void)kt_strv_add(&r->notes, note); /* without it: shown again, no more */
+	kt_buf_addf(&b, "%snote:%s ", style(r, DRV_YELLOW), style(r, DRV_PLAIN));
+	kt_buf_add_printable(&b, note, strlen(note));
+	kt_buf_addc(&b, '\n');
+	print(r, &b);
+}
+
 /* ---- --no-capture ---- */
 
 static const char *const stream_names[] = {

@@ -91,6 +91,17 @@ void drv_events_phase(struct drv_run *r, const struct drv_cell *c)
 	end(&j);
 }
 
+void drv_events_note(struct drv_run *r, const struct drv_cell *c, const char *text, size_t len)
+{
+	kt_auto(buf) struct kt_buf b = { 0 };
+	struct kt_json j;
+
+	begin(&j, &b, "cell-note");
+	kt_json_u64(&j, "cell", index_of(r, c));
+	kt_json_strn(&j, "text", text, len);
+	end(&j);
+}
+
 void drv_events_output(struct drv_run *r, const struct drv_cell *c, enum cell_stream stream,
 		       const char *text, size_t len)
 {

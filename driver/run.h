@@ -33,7 +33,9 @@ struct drv_run {
 	struct drv_totals totals;
 	uint64_t status_ns; /* when the status line was last drawn */
 	bool json; /* events on stdout */
+	bool performance; /* of all cells, whatever their tests say */
 	bool no_capture;
+	struct kt_strv notes; /* of machines, that were reported */
 };
 void drv_run_done(struct drv_run *r);
 static inline void kt_cleanup_drv_run(struct drv_run *r)
@@ -77,6 +79,8 @@ int drv_build(struct drv_run *r, const struct drv_build_opts *o, struct drv_sign
 void drv_report_begin(struct drv_run *r, unsigned jobs);
 void drv_report_started(struct drv_run *r, const struct drv_cell *c);
 void drv_report_phase(struct drv_run *r, const struct drv_cell *c);
+/* What a machine does without. Each is shown once a run, however many cells say it. */
+void drv_report_note(struct drv_run *r, const struct drv_cell *c, const char *text, size_t len);
 void drv_report_output(struct drv_run *r, struct drv_cell *c, enum cell_stream stream,
 		       const char *text, size_t len);
 /* @text: the failure text, "" when it has none. */
@@ -89,6 +93,7 @@ void drv_report_status(struct drv_run *r, bool stopping);
 void drv_events_begin(struct drv_run *r, unsigned jobs);
 void drv_events_started(struct drv_run *r, const struct drv_cell *c);
 void drv_events_phase(struct drv_run *r, const struct drv_cell *c);
+void drv_events_note(struct drv_run *r, const struct drv_cell *c, const char *text, size_t len);
 void drv_events_output(struct drv_run *r, const struct drv_cell *c, enum cell_stream stream,
 		       const char *text, size_t len);
 void drv_events_finished(struct drv_run *r, const struct drv_cell *c, const char *text);

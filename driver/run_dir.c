@@ -21,6 +21,7 @@ void drv_run_done(struct drv_run *r)
 	free(r->out_dir);
 	free(r->dir);
 	free(r->commit);
+	kt_strv_done(&r->notes);
 }
 
 int drv_run_make_out_dir(struct drv_run *r, struct kt_err *e)
@@ -137,6 +138,7 @@ static int name_cell_files(const struct drv_run *r, struct drv_cell *c, struct k
 	c->spec.run_id = r->id;
 	c->spec.project_commit = r->commit;
 	c->spec.stream_output = r->no_capture;
+	c->spec.performance = r->performance || c->test->performance;
 	return 0;
 }
 

@@ -102,11 +102,19 @@ static void loop_done(struct loop *l)
 
 /* ---- starting ---- */
 
+/* Its vCPUs have host CPUs of their own, which two such machines would both choose from the same. */
+static bool wants_the_host(const struct loop *l, const struct drv_cell *c)
+{
+	return c->spec.performance && l->run->accel.accel == VM_ACCEL_KVM;
+}
+
 static bool fits(const struct loop *l, const struct drv_cell *c)
 {
 	if (l->nr_running == 0)
 		return true; /* alone, whatever it needs: waiting would not help */
 	if (l->nr_running == l->max_running)
+		return false;
+	if (wants_the_host(l, c) || wants_the_host(l, l->running[0]))
 		return false;
 	if (!l->limits->jobs &&
 	    l->cpus_used + drv_cell_weight(l->run, c, l->limits) > l->limits->cpus)

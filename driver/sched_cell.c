@@ -168,6 +168,9 @@ static void on_message(struct drv_run *r, struct drv_cell *c, uint32_t type, con
 		c->phase = (enum cell_phase)data[0];
 		drv_report_phase(r, c);
 		return;
+	case CELL_MSG_NOTE:
+		drv_report_note(r, c, data, len);
+		return;
 	case CELL_MSG_OUTPUT:
 		if (len < 1 || (unsigned char)data[0] > CELL_KERNEL_LOG)
 			return;
@@ -309,6 +312,10 @@ static void settle(struct drv_cell *c, const struct kt_proc_end *end, struct kt_
 		kt_buf_adds(text, "the cell's process ");
 		kt_proc_end_format(text, end);
 		kt_buf_addf(text, " in phase '%s', without a result", drv_phase_name(c->phase));
+		if (end->signalled && end->code == SIGSYS)
+			kt_buf_adds(
+				text,
+				": a system call that its vCPUs' sandbox forbids (KTSTR_NO_SANDBOX=1 goes without)");
 		write_error(c, "cell-died", kt_buf_str(text));
 	} else {
 		c->verdict = (enum scn_verdict)c->done.verdict;

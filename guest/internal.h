@@ -17,11 +17,10 @@
 
 /* ---- text.c ---- */
 
-/*
- * The window named by "ktstr.ring=0xGPA,0xLEN". Cuts @cmdline up. -ENOENT: not named; -EINVAL,
- * -ERANGE: badly.
- */
-int gst_find_window(char *cmdline, uint64_t *ret_gpa, uint64_t *ret_len);
+/* The window named by "ktstr.ring=0xGPA,0xLEN". -ENOENT: not named; -EINVAL, -ERANGE: badly. */
+int gst_find_window(const char *cmdline, uint64_t *ret_gpa, uint64_t *ret_len);
+/* The doorbell named by "ktstr.bell=0xGPA", the same way. */
+int gst_find_bell(const char *cmdline, uint64_t *ret_gpa);
 /**
  * The text of a /dev/kmsg record ("6,339,5140900,-;text\n KEY=value\n": priority, number,
  * microseconds, flags), in place, its escapes undone. NULL: not a record.
@@ -33,6 +32,7 @@ char *gst_log_record_text(char *record, uint64_t *ret_us);
 struct gst_chan {
 	struct gst_ring up;
 	int bell_fd; /* COM2; -1: none, frames still reach a host that looks for itself */
+	volatile uint32_t *bell; /* up, where the machine has one; NULL: COM2 */
 	bool bell_due; /* frames were written since the last bell */
 	bool stop; /* the host wants the end */
 };

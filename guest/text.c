@@ -8,27 +8,56 @@
 #include "base/parse.h"
 #include "base/str.h"
 
-int gst_find_window(char *cmdline, uint64_t *ret_gpa, uint64_t *ret_len)
+enum { WORD_MAX = 128 }; /* of a word that is for us */
+
+/* What follows @key in the first word that begins with it. -ENOENT: no such word; -EINVAL: too long for any of ours. */
+static int find_word(const char *cmdline, const char *key, char *ret, size_t size)
 {
-	static const char key[] = "ktstr.ring=";
-	char *save = NULL;
+	size_t len;
 
-	for (char *word = strtok_r(cmdline, " \n", &save); word;
-	     word = strtok_r(NULL, " \n", &save)) {
-		char *comma;
-		int r;
-
-		if (!kt_starts_with(word, key))
-			continue;
-		word += sizeof(key) - 1;
-		comma = strchr(word, ',');
-		if (!comma)
-			return -EINVAL;
-		*comma = '\0';
-		r = kt_parse_u64(word, ret_gpa);
-		return r < 0 ? r : kt_parse_u64(comma + 1, ret_len);
+	for (;;) {
+		cmdline += strspn(cmdline, " \n");
+		if (!*cmdline)
+			return -ENOENT;
+		len = strcspn(cmdline, " \n");
+		if (len >= strlen(key) && kt_starts_with(cmdline, key))
+			break;
+		cmdline += len;
 	}
-	return -ENOENT;
+	len -= strlen(key);
+	if (len >= size)
+		return -EINVAL;
+	memcpy(ret, cmdline + strlen(key), len);
+	ret[len] = '\0';
+	return 0;
+}
+
+int gst_find_window(const char *cmdline, uint64_t *ret_gpa, uint64_t *ret_len)
+{
+	char word[WORD_MAX], *comma;
+	uint64_t gpa;
+	int r = find_word(cmdline, "ktstr.ring=", word, sizeof(word));
+
+	if (r < 0)
+		return r;
+	comma = strchr(word, ',');
+	if (!comma)
+		return -EINVAL;
+	*comma = '\0';
+	r = kt_parse_u64(word, &gpa);
+	if (r == 0)
+		r = kt_parse_u64(comma + 1, ret_len);
+	if (r == 0)
+		*ret_gpa = gpa;
+	return r;
+}
+
+int gst_find_bell(const char *cmdline, uint64_t *ret_gpa)
+{
+	char word[WORD_MAX];
+	int r = find_word(cmdline, "ktstr.bell=", word, sizeof(word));
+
+	return r < 0 ? r : kt_parse_u64(word, ret_gpa);
 }
 
 /* The kernel writes control bytes, non-ASCII and backslashes as \xHH. In place. */

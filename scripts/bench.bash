@@ -4,13 +4,15 @@
 # shellcheck disable=SC2034
 # What the benches share: bench_begin once, then rows of medians.
 
-# bench_begin: sets root, program, runs and work, a directory that goes when the bench ends.
+# bench_begin: sets root, the programs, runs and work, a directory that goes when the bench ends.
 bench_begin() {
 	local out=${O-build}
 	root=$PWD
 	case $out in /*) ;; *) out=$root/$out ;; esac
 	program=$out/ktstr-make
 	faultd=$out/tests/faultd
+	vmm_bench=$out/tests/vmm-bench
+	guest=$out/tests/guests/guest.elf
 	runs=${KTSTR_BENCH_RUNS-5}
 	work=$(mktemp -d -p "${KTSTR_BENCH_DIR-${TMPDIR-/tmp}}" ktstr-bench.XXXXXX)
 	trap bench_end EXIT
@@ -67,4 +69,15 @@ serve() {
 	done
 	[ -n "$port" ]
 	mirror=http://127.0.0.1:$port
+}
+
+# named DIR COMMAND...: it prints lines "NAME NUMBER"; adds each number to DIR/NAME.
+named() {
+	local dir=$1
+	shift
+	mkdir -p "$dir"
+	"$@" 2>"$dir.err" </dev/null | awk -v dir="$dir" '{ print $2 >>(dir "/" $1) }' || {
+		tail -n 50 "$dir.err" >&2
+		return 1
+	}
 }

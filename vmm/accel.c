@@ -2,13 +2,12 @@
 /* Which accelerator runs the machines of this run, and why. */
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/proc.h"
-#include "vmm/internal.h"
+#include "vmm/kvm/internal.h"
 
 #define QEMU_PROGRAM "qemu-system-x86_64"
 #define QEMU_HINT "install qemu-system-x86 " /* then the version */
@@ -92,39 +91,56 @@ static int read_version(struct vm_accel_choice *c, struct kt_err *e)
 	return 0;
 }
 
-/* Why there is no KVM, in words that follow "/dev/kvm: " or stand alone. */
-static void describe_kvm(char *ret, size_t size)
+static int choose_kvm(struct vm_accel_choice *ret)
 {
-	kt_auto(fd) int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-
-	if (fd >= 0)
-		(void)kt_snprintf(ret, size,
-				  "/dev/kvm is there, but this version has no KVM back end yet");
-	else if (errno == ENOENT)
-		(void)kt_snprintf(ret, size, "no /dev/kvm on this host");
-	else
-		(void)kt_snprintf(ret, size, "/dev/kvm: %s", strerror(errno));
+	*ret = (struct vm_accel_choice){
+		.accel = VM_ACCEL_KVM,
+		.name = "kvm",
+		.why = "kvm: /dev/kvm runs what a stock kernel needs",
+	};
+	return 0;
 }
 
-int vm_choose_accel(enum vm_accel wanted, struct vm_accel_choice *ret, struct kt_err *e)
+/* @why_not: why there is no KVM; NULL: it was not wanted. */
+static int choose_tcg(const char *why_not, struct vm_accel_choice *ret, struct kt_err *e)
 {
 	struct vm_accel_choice c = { .accel = VM_ACCEL_TCG, .name = "tcg" };
-	char why[128];
-	int r;
+	int r = find_qemu(&c, e);
 
-	describe_kvm(why, sizeof(why));
-	if (wanted == VM_ACCEL_KVM)
-		return kt_fail(e, KT_E_HOST, 0, "KVM was asked for and cannot be used: %s", why);
-	r = find_qemu(&c, e);
+	if (r == 0)
+		r = read_version(&c, e);
 	if (r < 0)
-		return r;
-	r = read_version(&c, e);
-	if (r < 0)
-		return r;
-	if (wanted == VM_ACCEL_TCG)
-		(void)kt_snprintf(c.why, sizeof(c.why), "tcg: as asked");
-	else
-		(void)kt_snprintf(c.why, sizeof(c.why), "tcg: %s", why);
+		return why_not ? kt_context(e, r, "emulate, as KVM cannot be used (%s)", why_not)
+			       : r;
+	(void)kt_snprintf(c.why, sizeof(c.why), "tcg: %s", why_not ? why_not : "as asked");
 	*ret = c;
 	return 0;
+}
+
+int vm_choose_accel(enum vm_accel wanted, const char *cache_dir, struct vm_accel_choice *ret,
+		    struct kt_err *e)
+{
+	struct kt_err kvm = { 0 };
+	char why_not[KT_ERR_TEXT_BYTES];
+
+	if (wanted == VM_ACCEL_TCG)
+		return choose_tcg(NULL, ret, e);
+	if (kvm_probe(cache_dir, false, NULL, &kvm) == 0)
+		return choose_kvm(ret);
+	kt_err_text(&kvm, why_not, sizeof(why_not));
+	if (wanted == VM_ACCEL_KVM)
+		return kt_fail(e, KT_E_HOST, 0, "KVM was asked for and cannot be used: %s",
+			       why_not);
+	return choose_tcg(why_not, ret, e);
+}
+
+int vm_check_kvm(const char *cache_dir, struct kt_strv *ret_lacks, struct kt_err *e)
+{
+	struct kvm_caps caps = { 0 };
+	int r = kvm_probe(cache_dir, true, &caps, e);
+
+	/* No vCPU at all: it could not even be asked. */
+	if (caps.max_vcpus && kvm_lacks(&caps, ret_lacks) < 0 && r == 0)
+		return kt_fail(e, KT_E_HOST, ENOMEM, "look at /dev/kvm");
+	return r;
 }

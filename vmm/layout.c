@@ -169,9 +169,34 @@ void vm_layout_assert(const struct vm_layout *l, uint64_t kernel_end)
 	(void)start, (void)end, (void)inside, (void)kernel_end; /* with NDEBUG nobody else looks */
 }
 
-void vm_layout_cmdline(const struct vm_layout *l, struct kt_buf *b)
+void vm_layout_reserve_ring(const struct vm_layout *l, struct kt_buf *b)
 {
-	kt_buf_addf(b, " memmap=0x%llx$0x%llx ktstr.ring=0x%llx,0x%llx",
-		    (unsigned long long)l->ring_len, (unsigned long long)l->ring.v,
+	kt_buf_addf(b, " memmap=0x%llx$0x%llx", (unsigned long long)l->ring_len,
+		    (unsigned long long)l->ring.v);
+}
+
+/*
+ * The user's come last and override.
+ *   quiet            the kernel log travels in frames; the console is for panics
+ *   panic=-1         a panic ends the machine at once, as a reset
+ *   initcall_blacklist=, cryptomgr.notests
+ *                    a fifth of an emulated boot is RSA arithmetic on the certificates for signed
+ *                    modules, and self-tests of ciphers: nothing here loads modules or encrypts
+ * Nothing that changes how the kernel schedules or accounts is here.
+ */
+void vm_kernel_cmdline(const struct vm_layout *l, const char *user, struct kt_buf *b)
+{
+	kt_buf_addf(b,
+		    "console=ttyS0 panic=-1 quiet 8250.nr_uarts=2 cryptomgr.notests "
+		    "initcall_blacklist=load_system_certificate_list,sed_opal_init "
+		    "ktstr.ring=0x%llx,0x%llx",
 		    (unsigned long long)l->ring.v, (unsigned long long)l->ring_len);
+	if (user && *user)
+		kt_buf_addf(b, " %s", user);
+}
+
+gpa_t vm_layout_tables(const struct vm_layout *l, uint64_t *ret_len)
+{
+	*ret_len = TABLES_BYTES;
+	return (gpa_t){ l->low_bytes - TABLES_BYTES };
 }

@@ -31,7 +31,7 @@ uint64_t vm_memory_bytes(const struct kt_topology *t, uint64_t asked, uint64_t i
 
 static const struct vm_backend *find_backend(enum vm_accel accel)
 {
-	static const struct vm_backend *const backends[] = { &vm_backend_qemu };
+	static const struct vm_backend *const backends[] = { &vm_backend_kvm, &vm_backend_qemu };
 
 	for (size_t i = 0; i < sizeof(backends) / sizeof(backends[0]); i++) {
 		if (backends[i]->accel == accel)
@@ -148,6 +148,17 @@ int vm_check_ram(struct vm *vm, struct kt_err *e)
 {
 	return kt_context(e, vm->ops->check_ram(vm->machine, e),
 			  "compare the machine's RAM with our list");
+}
+
+size_t vm_notes(const struct vm *vm, const char *const **ret)
+{
+	*ret = NULL;
+	return vm->ops->notes ? vm->ops->notes(vm->machine, ret) : 0;
+}
+
+size_t vm_exit_counts(const struct vm *vm, struct vm_exit_count *ret, size_t size)
+{
+	return vm->ops->exit_counts ? vm->ops->exit_counts(vm->machine, ret, size) : 0;
 }
 
 gpa_t vm_ring_gpa(const struct vm *vm, uint64_t *ret_len)

@@ -35,8 +35,17 @@ struct vm_accel_choice {
  * Choose once per run. AUTO prefers KVM where it can run a stock kernel, never silently: @ret->why says which
  * and why. VM_ACCEL_KVM that cannot be had is KT_E_HOST; a missing or too old QEMU is KT_E_TOOL and names the
  * package and the version wanted (>= 10). $KTSTR_QEMU overrides the program looked up in PATH.
+ *
+ * Whether KVM can is found out by running a small guest, once per boot of this host: the answer is kept in @cache_dir
+ * (NULL: nowhere), and not believed when /dev/kvm, this program or the host's boot id are others than then.
  */
-int vm_choose_accel(enum vm_accel wanted, struct vm_accel_choice *ret, struct kt_err *e);
+int vm_choose_accel(enum vm_accel wanted, const char *cache_dir, struct vm_accel_choice *ret,
+		    struct kt_err *e);
+/**
+ * Can KVM run a stock kernel here? Looked at anew, and the answer kept in @cache_dir as above. 0, or KT_E_HOST that
+ * names what is missing. @ret_lacks gets what this KVM does without and what that costs, a line each.
+ */
+int vm_check_kvm(const char *cache_dir, struct kt_strv *ret_lacks, struct kt_err *e);
 
 /* ---- one machine ---- */
 
@@ -59,7 +68,13 @@ struct vm_config {
 	const char *
 		cmdline; /* user's and init's part; the back end adds console, ring and memory words */
 	enum vm_clock clock;
-	const char *log_dir; /* vm.txt (the command, to be run by hand) is written here */
+	/*
+	 * Pin vCPUs, real-time priority, huge pages, memory on its vCPUs' host node, no exits for idling: what this
+	 * host refuses is one of vm_notes(). kvm only.
+	 */
+	bool performance;
+	const char *
+		log_dir; /* vm.txt (the machine, to be looked at or run by hand) is here once vm_start has returned */
 };
 
 struct vm;
@@ -90,7 +105,7 @@ struct vm_event {
 	char text[512]; /* VM_EV_END: "exited with status 1: <last line of its stderr>" */
 };
 
-/* Set up, but do not run: RAM, initrd, layout, vm.txt. */
+/* Set up, but do not run: RAM, initrd, layout. */
 int vm_create(const struct vm_config *c, struct vm **ret, struct kt_err *e);
 int vm_start(struct vm *vm, struct kt_err *e);
 /* Kills and reaps whatever runs. Accepts NULL. */
@@ -140,11 +155,66 @@ int vm_read_gpa(struct vm *vm, gpa_t gpa, void *buf, size_t len);
 int vm_write_gpa(struct vm *vm, gpa_t gpa, const void *buf, size_t len);
 /* Ask the machine itself where its RAM is (qemu: info mtree -f) and compare with our list. */
 int vm_check_ram(struct vm *vm, struct kt_err *e);
+/*
+ * What the machine does without, one line for people each ("cannot pin vCPU 3 to CPU 11: Operation not permitted;
+ * timings will vary more"). Valid until vm_free.
+ */
+size_t vm_notes(const struct vm *vm, const char *const **ret);
+/* How often vCPUs left the guest, and for what. kvm only: elsewhere 0 rows. */
+struct vm_exit_count {
+	const char *reason; /* "io", "mmio", "hlt" ... */
+	uint64_t count; /* all vCPUs together */
+};
+size_t vm_exit_counts(const struct vm *vm, struct vm_exit_count *ret, size_t size);
+/**
+ * Give up what this process does not need once its machine runs: new privileges, other programs, other processes,
+ * sockets, new devices. Files can still be written. For a process that runs one machine; there is no way back.
+ */
+int vm_sandbox_process(struct kt_err *e);
 /* Where the frame ring is. */
 gpa_t vm_ring_gpa(const struct vm *vm, uint64_t *ret_len);
 
 /* max(cpus * 64 MiB, 256 MiB, asked, what the initrd and kernel need), rounded to MiB a node. */
 uint64_t vm_memory_bytes(const struct kt_topology *t, uint64_t asked, uint64_t initrd_bytes);
+
+/* ---- the memory of a frozen machine, kept while it goes on ---- */
+
+/*
+ * Two ways, both made while the machine is frozen and read the same:
+ *   record  vm_image_read() reads guest memory and keeps every page that it touched. After vm_image_seal() (before the
+ *           thaw) only these can be read: walk once under the freeze, decode from the recording at leisure.
+ *   fork    a child process holds all of guest memory as it was; reads go to it, also after the thaw. The guest pays
+ *           for copies of the pages that it writes as long as the image lives. Only where RAM is private (kvm).
+ */
+struct vm_image;
+enum vm_image_kind { VM_IMAGE_RECORD, VM_IMAGE_FORK };
+/*
+ * What costs the guest less work, for a walk of about @walk_bytes (docs/performance.md has the figures behind it).
+ */
+enum vm_image_kind vm_image_prefer(const struct vm *vm, uint64_t walk_bytes);
+/*
+ * VM_IMAGE_FORK that cannot be had becomes a recording: vm_image_kind() tells, vm_image_why() why. The machine must be
+ * frozen. The image is freed before the vm is.
+ */
+int vm_image_create(struct vm *vm, enum vm_image_kind kind, struct vm_image **ret,
+		    struct kt_err *e);
+void vm_image_free(struct vm_image *i);
+KT_DEFINE_AUTO(vm_image, struct vm_image *, vm_image_free);
+enum vm_image_kind vm_image_kind(const struct vm_image *i);
+const char *vm_image_why(const struct vm_image *i); /* "": it is what was asked for */
+/* Call before the thaw. Nothing to do for VM_IMAGE_FORK. */
+void vm_image_seal(struct vm_image *i);
+/*
+ * 0; -EFAULT: outside RAM; -ENODATA: sealed, and not recorded; -ENOMEM; -ESRCH: the child is gone; -EIO: the child has
+ * it no more. On failure @buf is as it was. Leaf.
+ */
+int vm_image_read(struct vm_image *i, gpa_t gpa, void *buf, size_t len);
+/* Bytes of guest memory that were read of it, in whole pages: kept here, each once. */
+uint64_t vm_image_bytes(const struct vm_image *i);
+/* What was read of it, and where RAM was, into a file (vmm/image_file.c); whole or not at all. Also after the thaw. */
+int vm_image_save(const struct vm_image *i, const char *path, struct kt_err *e);
+/* A sealed recording, of no machine. The file may come from anywhere: KT_E_HOST says what is wrong with it. */
+int vm_image_load(const char *path, struct vm_image **ret, struct kt_err *e);
 
 /* ---- initramfs (newc) ---- */
 

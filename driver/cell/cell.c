@@ -173,6 +173,7 @@ static int make_machine(struct cell *c, struct vm **ret, struct kt_err *e)
 		.vmlinux = s->kernel->vmlinux,
 		.initrd_base = s->initrd_base,
 		.clock = s->project->tcg_clock_real ? VM_CLOCK_REAL : VM_CLOCK_GUEST_WORK,
+		.performance = s->performance,
 		.log_dir = s->log_dir,
 	};
 	int r = open_logs(c, e);
@@ -293,20 +294,58 @@ static void stop_and_drain(struct cell *c, struct vm *vm)
 	}
 }
 
+/* ---- what the machine does without ---- */
+
+static int add_note(struct cell *c, const char *text, struct kt_err *e)
+{
+	int r = kt_strv_add(&c->out.notes, text);
+
+	if (r < 0)
+		return kt_fail(e, KT_E_HOST, -r, "keep what the machine does without");
+	tell(c, CELL_MSG_NOTE, text, strlen(text), NULL, 0);
+	return 0;
+}
+
+static int add_vm_notes(struct cell *c, const struct vm *vm, struct kt_err *e)
+{
+	const char *const *notes;
+	size_t nr = vm_notes(vm, &notes);
+	int r = 0;
+
+	for (size_t i = 0; i < nr && r == 0; i++)
+		r = add_note(c, notes[i], e);
+	return r;
+}
+
+static int start_machine(struct cell *c, struct vm **ret, struct kt_err *e)
+{
+	int r = 0;
+
+	if (c->spec->performance && c->spec->accel->accel != VM_ACCEL_KVM)
+		r = add_note(c, "performance mode needs KVM: machines are emulated as ever", e);
+	if (r == 0)
+		r = make_machine(c, ret, e);
+	if (r < 0)
+		return r;
+	c->machine_ns = kt_now_ns();
+	c->out.setup_ns = c->machine_ns - c->started_ns;
+	r = vm_start(*ret, e);
+	return r < 0 ? r : add_vm_notes(c, *ret, e);
+}
+
 /* 0, INTERRUPTED, or an error of this host. */
 static int run_machine(struct cell *c, int signal_fd, struct kt_err *e)
 {
 	kt_auto(vm) struct vm *vm = NULL;
 	uint64_t end_ns;
-	int r = make_machine(c, &vm, e);
+	int r = start_machine(c, &vm, e);
 
 	if (r < 0)
 		return r;
-	c->machine_ns = kt_now_ns();
-	c->out.setup_ns = c->machine_ns - c->started_ns;
-	r = vm_start(vm, e);
+	/* From here on only files are written, and this machine is looked at and ended. */
+	r = vm_sandbox_process(e);
 	if (r < 0)
-		return r;
+		return kt_context(e, r, "give up what the cell's process does not need");
 	c->out.machine_ran = true;
 	cell_set_phase(c, CELL_BOOTING);
 	r = listen_to(c, vm, signal_fd, e);

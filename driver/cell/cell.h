@@ -37,6 +37,7 @@ struct cell_spec {
 	char *log_dir; /* .../{test}-{hash}.log */
 	const char *run_id;
 	const char *project_commit; /* 7 hex [+ "-dirty"], NULL: unknown */
+	bool performance; /* vm_config.performance */
 	bool stream_output; /* --no-capture: all logs go to the parent as they come */
 };
 
@@ -45,6 +46,7 @@ void cell_spec_done(struct cell_spec *c);
 /* What a cell tells its parent over a pipe: a header, then len bytes. */
 enum cell_msg_type {
 	CELL_MSG_PHASE, /* u8 enum cell_phase */
+	CELL_MSG_NOTE, /* text, one line of vm_notes() */
 	CELL_MSG_OUTPUT, /* u8 enum cell_stream, then text */
 	CELL_MSG_DONE, /* struct cell_done, then the failure text (printable, for the terminal) */
 };

@@ -74,6 +74,16 @@ static void add_deadline(struct cell *c)
 			limit, phase_words(c->phase));
 }
 
+/* On KVM nothing emulates: what broke is this host's KVM, or a thread of our own. */
+static void add_crash(struct cell *c)
+{
+	bool kvm = c->spec->accel->accel == VM_ACCEL_KVM;
+
+	scn_judge_add(&c->out.judgement, SCN_ERROR, kvm ? "machine" : "emulator", "%s %s: %s",
+		      kvm ? "the machine broke" : "the emulator died", phase_words(c->phase),
+		      c->end_text);
+}
+
 /* The machine is off, or gone, and nobody said why. */
 static void add_silent_end(struct cell *c)
 {
@@ -112,8 +122,7 @@ static void add_lost_guest(struct cell *c)
 	if (c->console.panic[0])
 		add_panic(c);
 	if (c->ended && c->end == VM_END_CRASHED)
-		scn_judge_add(j, SCN_ERROR, "emulator", "the emulator died %s: %s",
-			      phase_words(c->phase), c->end_text);
+		add_crash(c);
 	if (c->ring_broken)
 		scn_judge_add(j, SCN_ERROR, "ring-broken",
 			      "the guest wrote nonsense into the ring of frames %s",

@@ -130,6 +130,7 @@ struct cell_outcome {
 	uint64_t setup_ns, boot_ns, total_ns;
 	uint64_t cleanup_ns;
 	bool machine_ran;
+	struct kt_strv notes; /* vm_notes(), and what this program does not do for the machine */
 	uint64_t bad_frames, unknown_frames;
 	/* the ends of the logs; borrowed, may be NULL */
 	const struct cell_tail *console, *sched_log, *kernel_log;

@@ -20,6 +20,7 @@ void cell_outcome_done(struct cell_outcome *o)
 {
 	scn_judgement_done(&o->judgement);
 	scn_result_done(&o->result);
+	kt_strv_done(&o->notes);
 }
 
 static void strings(struct kt_json *j, const char *key, const char *prefix, const struct kt_strv *v)
@@ -226,6 +227,8 @@ static void machine(const struct cell_spec *c, const struct cell_outcome *o, str
 	} else {
 		kt_json_null(j, "accel");
 	}
+	kt_json_bool(j, "performance", c->performance);
+	strings(j, "vm_notes", "", &o->notes);
 	kt_json_u64(j, "memory_bytes", c->memory_bytes);
 	kt_json_object_begin(j, "frames");
 	kt_json_u64(j, "lost", o->result.frames_lost);

@@ -30,6 +30,50 @@ setup() {
 	[[ $line == "ok "* || $line == *"/dev/kvm"*"; nothing to do: machines are emulated, which is slower" ]]
 }
 
+# with_kvm FILE COMMAND...: where /dev/kvm is FILE.
+with_kvm() {
+	unshare -m true 2>/dev/null || require mount "no mount name space to be had"
+	[ -e /dev/kvm ] || require kvm-small "no /dev/kvm"
+	# shellcheck disable=SC2016
+	unshare -m bash -c 'mount --bind "$0" /dev/kvm && exec "$@"' "$@"
+}
+
+@test "another device in KVM's place is told from KVM" {
+	run --separate-stderr with_kvm /dev/null "$KTSTR_MAKE" doctor
+	assert_eq 0 "$status" "$stderr"
+	assert_contains "$output" "warn  kvm         ask /dev/kvm for its version: Inappropriate ioctl for device; nothing to do: "
+	assert_contains "$output" "ok    accelerator tcg: ask /dev/kvm for its version: Inappropriate ioctl for device"
+}
+
+# What a probe found that never was: the opposite, for this host.
+turn_answer() {
+	jq '.can_run |= not | .missing = (if .can_run then "" else "/dev/kvm cannot run a stock kernel: it lacks wings" end)' \
+		cache/kvm-probe.json >other
+	mv other cache/kvm-probe.json
+}
+
+@test "KVM is probed anew by doctor, and once a boot by test" {
+	run --separate-stderr ktstr_make doctor
+	[ -e cache/kvm-probe.json ] || require kvm-small "$(grep -E '^warn  kvm' <<<"$output")"
+	local truth before=$output
+	truth=$(<cache/kvm-probe.json)
+
+	turn_answer
+	fake_project <<<'[[test]]
+		name = "x"
+		topology = "1n1l1c1t"'
+	run --separate-stderr ktstr_make test
+	case $truth in
+	*'"can_run": true'*) assert_contains "$output" "accelerator tcg: /dev/kvm cannot run a stock kernel: it lacks wings" ;;
+	*) assert_contains "$output" "accelerator kvm: /dev/kvm runs what a stock kernel needs" ;;
+	esac
+
+	rm ktstr.toml
+	run --separate-stderr ktstr_make doctor
+	assert_eq "$before" "$output"
+	assert_eq "$truth" "$(<cache/kvm-probe.json)"
+}
+
 @test "without any accelerator: fail, what to do, exit code 4" {
 	export KTSTR_QEMU=$PWD/missing
 	run --separate-stderr ktstr_make doctor

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 # ktstr.lock: what a project's kernels stand for stays the same until somebody asks for newer ones.
-# shellcheck disable=SC2030,SC2031,SC2154 # each test is a subshell; stderr, stderr_lines: set by bats
+# shellcheck disable=SC2030,SC2031,SC2153,SC2154 # each test is a subshell; SPEC: kernel_archive; stderr, stderr_lines: bats
 
 bats_require_minimum_version 1.5.0
 load ../lib

@@ -147,8 +147,20 @@ results: $project/ktstr-out/runs/"
 	run --separate-stderr ktstr_make test --accel kvm
 	assert_eq 4 "$status"
 	assert_eq "" "$output"
-	assert_contains "$stderr" "ktstr-make: error: "
-	assert_contains "$stderr" "KVM"
+	assert_contains "$stderr" "ktstr-make: error: KVM was asked for and cannot be used: "
+	[ ! -e ktstr-out ]
+}
+
+@test "auto says which accelerator and why: on the screen, in run.json and in every sidecar, as doctor does" {
+	local why sidecar
+	why=$(ktstr_make doctor | sed -n 's/^ok    accelerator //p')
+	[[ $why == tcg:* ]] || skip "KVM runs stock kernels here"
+	run --separate-stderr ktstr_make test
+	assert_contains "$output" "accelerator $why (QEMU 10.0.2)"
+	assert_eq "$why" "$(jq -r .accelerator.why ktstr-out/runs/latest/run.json)"
+	for sidecar in ktstr-out/runs/latest/*/*.ktstr.json; do
+		assert_eq "$why" "$(jq -r .accel.why "$sidecar")"
+	done
 }
 
 @test "a kernel that is not to be had: exit code 5" {

@@ -50,3 +50,33 @@ setup() {
 	assert_eq '["error","usage",3]' "$(jq -c '[.event, .error.kind, .error.exit_code]' <<<"$output")"
 	assert_contains "$stderr" "ktstr-make: error: no test matches 'zebra'"
 }
+
+@test "what machines do without is an event of each cell, and is said once" {
+	run --separate-stderr ktstr_make test --accel tcg --performance --message-format json
+	assert_eq 2 "$(jq -c 'select(.event == "cell-note") | [.cell, .text]' <<<"$output" |
+		grep -cE '^\[[01],"performance mode needs KVM: machines are emulated as ever"\]$')"
+	assert_eq 1 "$(grep -cx 'note: performance mode needs KVM: machines are emulated as ever' <<<"$stderr")"
+	local sidecar
+	for sidecar in $(jq -r 'select(.event == "cell-finished") | .sidecar' <<<"$output"); do
+		assert_eq '[true,["performance mode needs KVM: machines are emulated as ever"]]' \
+			"$(jq -c '[.performance, .vm_notes]' "$sidecar")"
+	done
+	run --separate-stderr ktstr_make test --accel tcg --quiet --performance one
+	[[ "$output$stderr" != *note:* ]]
+}
+
+@test "performance mode can be asked for by one test, or in [defaults]" {
+	fake_project <<-'END'
+		[defaults]
+		performance = true
+		[[test]]
+		name = "one"
+		[[test]]
+		name = "two"
+		performance = false
+	END
+	run --separate-stderr ktstr_make test --accel tcg --message-format json
+	assert_eq '[0]' "$(jq -c 'select(.event == "cell-note") | [.cell]' <<<"$output")"
+	assert_eq '[false,[]]' "$(jq -c '[.performance, .vm_notes]' \
+		"$(jq -r 'select(.event == "cell-finished" and .test == "two") | .sidecar' <<<"$output")")"
+}

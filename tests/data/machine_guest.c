@@ -18,10 +18,11 @@
 
 #include "guest/proto.h"
 
-enum { PAGE = 4096, MPOL_BIND_MODE = 2, FLOOD_BYTES = 1 << 20 };
+enum { PAGE = 4096, MPOL_BIND_MODE = 2, FLOOD_BYTES = 64 << 10, NODES_MAX = 16 };
 
 static struct gst_ring up;
 static int bell_fd;
+static uint8_t *page_of[NODES_MAX];
 
 static _Noreturn void stop_here(const char *why)
 {
@@ -32,7 +33,7 @@ static _Noreturn void stop_here(const char *why)
 		pause();
 }
 
-static void say(uint32_t type, const char *fmt, ...)
+static void __attribute__((format(printf, 2, 3))) say(uint32_t type, const char *fmt, ...)
 {
 	char text[512];
 	va_list ap;
@@ -105,6 +106,7 @@ static void show_page(unsigned node)
 	if (page == MAP_FAILED)
 		stop_here("map a page");
 	memset(page, 0xa0 + (int)node, PAGE);
+	page_of[node] = page;
 	if (pread(pagemap, &entry, sizeof(entry),
 		  (off_t)((uintptr_t)page / PAGE * sizeof(entry))) != sizeof(entry))
 		stop_here("read pagemap");
@@ -119,7 +121,7 @@ static void show_nodes(void)
 {
 	char path[64];
 
-	for (unsigned n = 0; n < 16; n++) {
+	for (unsigned n = 0; n < NODES_MAX; n++) {
 		snprintf(path, sizeof(path), "/sys/devices/system/node/node%u", n);
 		if (access(path, F_OK) == 0)
 			show_page(n);
@@ -186,12 +188,12 @@ static void write_file(const char *path, const char *text)
 /* A program with shared libraries, from the same archive. */
 static void run_shell(void)
 {
-	char *argv[] = { "sh", "-c", "exit 42", NULL };
+	const char *argv[] = { "sh", "-c", "exit 42", NULL };
 	int status = 0;
 	pid_t pid = fork();
 
 	if (pid == 0) {
-		execv("/bin/sh", argv);
+		execv("/bin/sh", (char *const *)argv);
 		_exit(127);
 	}
 	waitpid(pid, &status, 0);
@@ -208,7 +210,29 @@ static void flood(void)
 		if (write(1, line, sizeof(line)) < 0)
 			stop_here("flood");
 	}
+	tcdrain(1);
 	say(GST_F_SOUT, "flooded");
+}
+
+/* The pages that show_page() told of get other contents. */
+static void repaint(void)
+{
+	for (unsigned n = 0; n < NODES_MAX; n++) {
+		if (page_of[n])
+			memset(page_of[n], 0xb0 + (int)n, PAGE);
+	}
+	say(GST_F_SOUT, "repainted");
+}
+
+/* The same moment by the clock that adjtime may bend and by the one that is the counter of the CPU alone. */
+static void show_time(void)
+{
+	struct timespec t, raw;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(CLOCK_MONOTONIC_RAW, &raw);
+	say(GST_F_SOUT, "time %lld %lld", (long long)t.tv_sec * 1000 + t.tv_nsec / 1000000,
+	    (long long)raw.tv_sec * 1000 + raw.tv_nsec / 1000000);
 }
 
 static void spin(void)
@@ -240,6 +264,12 @@ static void obey(char c)
 		break;
 	case 'q': /* frames nobody is told of */
 		(void)gst_ring_write(&up, GST_F_SOUT, "unrung", 6, GST_HIGH);
+		break;
+	case 'p':
+		repaint();
+		break;
+	case 't':
+		show_time();
 		break;
 	case 'z':
 		spin();

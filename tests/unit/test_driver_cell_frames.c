@@ -369,6 +369,17 @@ static void an_emulator_that_dies_is_an_error_with_its_words(void **state)
 		   "the emulator died while init prepared the test: was killed by SIGSEGV");
 }
 
+static void on_kvm_it_is_the_machine_that_broke(void **state)
+{
+	struct world *w = *state;
+
+	w->u.accel.accel = VM_ACCEL_KVM;
+	end(&w->c, VM_END_CRASHED, "vCPU 1 cannot run: KVM_RUN: Bad address");
+	assert_one(
+		&w->c, SCN_ERROR, "machine",
+		"the machine broke before init started: vCPU 1 cannot run: KVM_RUN: Bad address");
+}
+
 static void a_broken_ring_is_an_error(void **state)
 {
 	struct cell *c = &((struct world *)*state)->c;
@@ -475,6 +486,7 @@ int main(void)
 		CELL_TEST(a_guest_that_ends_without_a_result_is_an_error),
 		CELL_TEST(a_reset_without_a_word_is_an_error),
 		CELL_TEST(an_emulator_that_dies_is_an_error_with_its_words),
+		CELL_TEST(on_kvm_it_is_the_machine_that_broke),
 		CELL_TEST(a_broken_ring_is_an_error),
 		CELL_TEST(frames_with_bad_checksums_are_an_error),
 		CELL_TEST(a_result_that_makes_no_sense_is_an_error),

@@ -168,6 +168,8 @@ static void keys_beyond_the_schema(void **state)
 	assert_key_null(s, "error");
 	assert_key_empty(s, "findings");
 	assert_num(s, "findings_left_out", 0);
+	assert_bool(s, "performance", false);
+	assert_int_equal(cJSON_GetArraySize(get(s, "vm_notes")), 0);
 	assert_num(s, "memory_bytes", 256 << 20);
 	part = get(s, "accel");
 	assert_str(part, "name", "tcg");
@@ -370,11 +372,28 @@ static void a_sidecar_that_cannot_be_written_names_its_path(void **state)
 
 #define WORLD_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+static void what_the_machine_did_without_is_listed(void **state)
+{
+	struct world *w = *state;
+	const cJSON *s, *notes;
+
+	w->u.spec.performance = true;
+	assert_int_equal(kt_strv_add(&w->o.notes, "cannot pin 4 vCPUs: no"), 0);
+	assert_int_equal(kt_strv_add(&w->o.notes, "no huge pages"), 0);
+	s = render(w);
+	assert_bool(s, "performance", true);
+	notes = get(s, "vm_notes");
+	assert_int_equal(cJSON_GetArraySize(notes), 2);
+	assert_string_equal(cJSON_GetArrayItem(notes, 0)->valuestring, "cannot pin 4 vCPUs: no");
+	assert_string_equal(cJSON_GetArrayItem(notes, 1)->valuestring, "no huge pages");
+}
+
 int main(void)
 {
 	const struct CMUnitTest pure[] = {
 		WORLD_TEST(every_key_of_the_schema_is_there_with_its_type),
 		WORLD_TEST(keys_beyond_the_schema),
+		WORLD_TEST(what_the_machine_did_without_is_listed),
 		WORLD_TEST(the_topology_that_the_guest_saw),
 		WORLD_TEST(the_exit_of_a_scheduler),
 		WORLD_TEST(the_kernels_own_scheduler_has_no_exit),

@@ -71,6 +71,10 @@ static enum scn_verdict cell_main(const struct cell_spec *spec, int fd)
 		return finish(fd, SCN_FAIL, "ktstr_test 'fails' failed:\n  max-gap: too long\n");
 	if (!strcmp(name, "crashes"))
 		raise(SIGKILL);
+	if (!strcmp(name, "breaks-out")) {
+		signal(SIGSYS, SIG_DFL); /* cmocka has a handler; a filter that kills asks none */
+		raise(SIGSYS);
+	}
 	if (!strcmp(name, "exits"))
 		_exit(7);
 	if (!strcmp(name, "lies"))
@@ -80,6 +84,10 @@ static enum scn_verdict cell_main(const struct cell_spec *spec, int fd)
 			     sizeof(struct cell_msg));
 	if (!strcmp(name, "babbles") || !strcmp(name, "never-shuts-up"))
 		babble(fd, name[0] == 'n');
+	if (!strcmp(name, "does-without")) {
+		say(fd, CELL_MSG_NOTE, "no huge pages", 13);
+		say(fd, CELL_MSG_NOTE, "not pinned\033[2J", 14);
+	}
 	if (!strcmp(name, "naps"))
 		usleep(100000);
 	if (!strcmp(name, "ignores-term"))
@@ -218,6 +226,20 @@ static void a_cell_that_dies_is_an_error_that_names_the_signal(void **state)
 	assert_in_file(c->spec.sidecar_path, "killed by SIGKILL");
 }
 
+static void a_cell_that_its_sandbox_ends_is_an_error_that_says_so(void **state)
+{
+	struct fixture *f = *state;
+	struct drv_cell *c = add(f, "breaks-out");
+
+	go(f, &two_jobs);
+	assert_int_equal(c->verdict, SCN_ERROR);
+	assert_string_equal(
+		c->cause,
+		"the cell's process was killed by SIGSYS in phase 'running', without a result: a system "
+		"call that its vCPUs' sandbox forbids (KTSTR_NO_SANDBOX=1 goes without)");
+	assert_in_file(c->spec.sidecar_path, "\"kind\": \"cell-died\"");
+}
+
 static void a_cell_that_exits_without_a_result_is_an_error(void **state)
 {
 	struct fixture *f = *state;
@@ -309,6 +331,55 @@ static void vcpu_threads_share_the_host_under_kvm(void **state)
 	assert_int_equal(drv_max_jobs(&f->run, &l), 2);
 	go(f, &l);
 	assert_int_equal(most_at_once(f), 2);
+}
+
+static void a_cell_in_performance_mode_has_the_host_to_itself(void **state)
+{
+	struct fixture *f = *state;
+	const struct drv_limits l = { .jobs = 4, .cpus = 4 };
+
+	f->run.accel.accel = VM_ACCEL_KVM;
+	for (int i = 0; i < 9; i++)
+		add(f, "naps")->spec.performance = i % 4 == 1;
+	go(f, &l);
+	assert_int_equal(f->run.totals.nr[SCN_PASS], 9);
+	for (size_t i = 1; i < 9; i += 4) {
+		for (size_t j = 0; j < 9; j++)
+			assert_true(i == j || f->cells[j].ended_ns <= f->cells[i].started_ns ||
+				    f->cells[j].started_ns >= f->cells[i].ended_ns);
+	}
+	assert_int_equal(most_at_once(f), 4);
+}
+
+static void emulated_cells_share_the_host_in_performance_mode_too(void **state)
+{
+	struct fixture *f = *state;
+	const struct drv_limits l = { .jobs = 3, .cpus = 4 };
+
+	for (int i = 0; i < 6; i++)
+		add(f, "naps")->spec.performance = true;
+	go(f, &l);
+	assert_int_equal(most_at_once(f), 3);
+}
+
+static void what_machines_do_without_is_said_once_a_run(void **state)
+{
+	struct fixture *f = *state;
+	const struct drv_limits l = { .jobs = 2, .cpus = 4 };
+	kt_auto(mem) char *out = kt_fmt("%s/out", f->dir);
+	kt_auto(buf) struct kt_buf b = { 0 };
+
+	f->ctx.globals.quiet = false;
+	for (int i = 0; i < 3; i++)
+		add(f, "does-without");
+	go(f, &l);
+	f->ctx.globals.quiet = true;
+	assert_int_equal(f->run.notes.nr, 2);
+	kt_strv_done(&f->run.notes);
+	assert_int_equal(kt_file_read(out, 1 << 20, &b, NULL), 0);
+	assert_non_null(strstr(b.data, "note: no huge pages\n"));
+	assert_null(strstr(strstr(b.data, "note: no huge") + 1, "note: no huge"));
+	assert_non_null(strstr(b.data, "note: not pinned\\x1b[2J\n"));
 }
 
 static void an_emulated_cell_weighs_one_cpu(void **state)
@@ -462,12 +533,16 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CELL_TEST(every_cell_runs_and_is_counted),
 		CELL_TEST(a_cell_that_dies_is_an_error_that_names_the_signal),
+		CELL_TEST(a_cell_that_its_sandbox_ends_is_an_error_that_says_so),
 		CELL_TEST(a_cell_that_exits_without_a_result_is_an_error),
 		CELL_TEST(a_message_of_absurd_length_is_not_believed),
 		CELL_TEST(output_without_a_newline_is_not_kept_for_ever),
 		CELL_TEST(a_cell_past_its_deadline_is_stopped_and_named),
 		CELL_TEST(no_more_cells_run_than_asked_for),
 		CELL_TEST(vcpu_threads_share_the_host_under_kvm),
+		CELL_TEST(a_cell_in_performance_mode_has_the_host_to_itself),
+		CELL_TEST(emulated_cells_share_the_host_in_performance_mode_too),
+		CELL_TEST(what_machines_do_without_is_said_once_a_run),
 		CELL_TEST(an_emulated_cell_weighs_one_cpu),
 		CELL_TEST(by_the_real_clock_it_has_a_thread_for_each_vcpu_that_fits),
 		CELL_TEST(memory_bounds_how_many_run),

@@ -34,6 +34,32 @@ static void a_window_that_is_missing_or_malformed_is_told_apart(void **state)
 	assert_int_equal(gst_find_window(big, &gpa, &len), -ERANGE);
 }
 
+static void the_doorbell_is_found_or_told_apart(void **state)
+{
+	const char long_word[] =
+		"ktstr.bell=0x00000000000000000000000000000000000000000000000000000000000000000000000000"
+		"00000000000000000000000000000000000000000000000000000000000000000000000000000000000001";
+	uint64_t gpa = 0;
+
+	(void)state;
+	assert_int_equal(gst_find_bell("quiet ktstr.ring=0x1,0x2 ktstr.bell=0xc0003000 x\n", &gpa),
+			 0);
+	assert_int_equal(gpa, 0xc0003000);
+	assert_int_equal(gst_find_bell("ktstr.bell=4096 ktstr.bell=0x1", &gpa), 0);
+	assert_int_equal(gpa, 4096);
+	assert_int_equal(gst_find_bell("ktstr.bell=0xc0003000\n", &gpa), 0);
+	assert_int_equal(gpa, 0xc0003000);
+	gpa = 7;
+	assert_int_equal(gst_find_bell("", &gpa), -ENOENT);
+	assert_int_equal(gst_find_bell(" \n", &gpa), -ENOENT);
+	assert_int_equal(gst_find_bell("quiet xktstr.bell=0x1 ktstr.bel", &gpa), -ENOENT);
+	assert_int_equal(gst_find_bell("ktstr.bell=", &gpa), -EINVAL);
+	assert_int_equal(gst_find_bell("ktstr.bell=0x1,0x2", &gpa), -EINVAL);
+	assert_int_equal(gst_find_bell("ktstr.bell=0x1ffffffffffffffff", &gpa), -ERANGE);
+	assert_int_equal(gst_find_bell(long_word, &gpa), -EINVAL);
+	assert_int_equal(gpa, 7);
+}
+
 static void assert_record(const char *record, const char *text, uint64_t us)
 {
 	char copy[256], *got;
@@ -112,6 +138,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_window_is_found_among_other_words),
 		cmocka_unit_test(a_window_that_is_missing_or_malformed_is_told_apart),
+		cmocka_unit_test(the_doorbell_is_found_or_told_apart),
 		cmocka_unit_test(a_record_gives_its_text_and_time),
 		cmocka_unit_test(escapes_in_a_record_become_bytes),
 		cmocka_unit_test(what_is_no_record_has_no_text),

@@ -4,35 +4,12 @@
 
 #include <errno.h>
 
+#include "tests/unit/vmm_shapes.h"
 #include "vmm/internal.h"
 #include "vmm/qemu/internal.h"
 
-/* The shapes of the 24 presets. */
-static const char *const presets[] = {
-	"1n1l4c1t",   "1n2l2c1t", "1n3l3c1t", "1n5l3c1t",  "1n7l2c1t",  "1n2l2c2t",
-	"1n3l2c2t",   "1n4l4c2t", "1n8l4c2t", "1n4l16c2t", "1n8l8c2t",  "1n15l8c2t",
-	"1n14l9c2t",  "1n4l8c1t", "1n8l8c1t", "1n4l32c1t", "1n8l16c1t", "1n15l16c1t",
-	"1n14l18c1t", "2n4l4c1t", "2n8l8c2t", "2n8l16c1t", "4n8l4c1t",  "4n12l8c2t",
-};
-enum { NR_PRESETS = sizeof(presets) / sizeof(presets[0]) };
-
 /* What a 7.x Debian kernel takes: 16 MiB + init_size. */
 #define KERNEL_END (UINT64_C(88) << 20)
-
-static struct kt_topology shape(const char *s)
-{
-	struct kt_topology t = { 0 };
-	unsigned nodes, llcs, cores, threads;
-
-	assert_int_equal(sscanf(s, "%un%ul%uc%ut", &nodes, &llcs, &cores, &threads), 4);
-	t.nr_nodes = nodes;
-	t.nr_llcs = llcs;
-	t.cores = cores;
-	t.threads = threads;
-	for (unsigned n = 0; n < nodes; n++)
-		t.node[n].llcs = llcs / nodes;
-	return t;
-}
 
 /* By brute force, with none of the layout's own arithmetic. */
 static void check(const struct vm_layout *l, const struct vm_layout_opts *o)
@@ -75,7 +52,7 @@ static void every_preset_in_every_size_has_a_window_that_overlaps_nothing(void *
 
 	(void)state;
 	for (size_t i = 0; i < NR_PRESETS; i++) {
-		struct kt_topology t = shape(presets[i]);
+		struct kt_topology t = shape(all_shapes[i]);
 
 		for (size_t m = 0; m < sizeof(mib) / sizeof(mib[0]); m++) {
 			for (size_t k = 0; k < 3; k++) {
@@ -92,7 +69,7 @@ static void every_preset_in_every_size_has_a_window_that_overlaps_nothing(void *
 				struct kt_err e = { 0 };
 
 				if (vm_layout_plan(&o, &l, &e) < 0)
-					fail_msg("%s %u MiB: %s", presets[i], (unsigned)mib[m],
+					fail_msg("%s %u MiB: %s", all_shapes[i], (unsigned)mib[m],
 						 unit_err_text(&e));
 				check(&l, &o);
 			}
@@ -125,9 +102,11 @@ static void the_smallest_machine_has_its_window_at_the_end(void **state)
 	assert_int_equal(l.piece[0].len, VM_BASE_RAM_END);
 	assert_int_equal(l.piece[1].gpa.v, VM_MIB);
 	assert_int_equal(l.piece[1].offset, VM_MIB);
-	vm_layout_cmdline(&l, &b);
-	assert_string_equal(kt_buf_str(&b),
-			    " memmap=0x400000$0xfa00000 ktstr.ring=0xfa00000,0x400000");
+	vm_layout_reserve_ring(&l, &b);
+	assert_string_equal(kt_buf_str(&b), " memmap=0x400000$0xfa00000");
+	kt_buf_reset(&b);
+	vm_kernel_cmdline(&l, "quiet loglevel=7", &b);
+	assert_non_null(strstr(kt_buf_str(&b), " ktstr.ring=0xfa00000,0x400000 quiet loglevel=7"));
 	kt_buf_done(&b);
 }
 
@@ -214,7 +193,7 @@ static void guest_memory_is_reached_by_address_and_never_past_its_end(void **sta
 	uint8_t buf[16] = { 0 }, *p;
 
 	(void)state;
-	assert_int_equal(vm_ram_map(&l, &m, NULL), 0);
+	assert_int_equal(vm_ram_map(&l, VM_RAM_SHARED, &m, NULL), 0);
 	assert_int_equal(vm_ram_copy(&m, (gpa_t){ seam - 8 }, NULL, "0123456789abcdef", 16), 0);
 	assert_memory_equal(m.map[0] + seam - 8, "01234567", 8);
 	assert_memory_equal(m.map[1], "89abcdef", 8);

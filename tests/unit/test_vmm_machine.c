@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Machines on a real kernel, with a small PID 1 of ours (tests/data/machine_guest.c).
- * KTSTR_TEST_KERNEL names the bzImage, KTSTR_TEST_VMLINUX its vmlinux (optional); without a kernel,
- * QEMU or a compiler these tests are skipped.
+ * KTSTR_TEST_KERNEL names the bzImage, KTSTR_TEST_VMLINUX its vmlinux (optional), KTSTR_TEST_ACCEL the accelerator
+ * (tcg, or kvm: tests/kvm/machines.bats), KTSTR_TEST_GUEST that PID 1 where there is no compiler; without a kernel, the
+ * accelerator or a guest these tests are skipped.
  */
 #include "tests/unit/unit.h"
 
@@ -21,10 +22,19 @@
 
 #define GUEST_SOURCE "tests/data/machine_guest.c"
 #define DEADLINE_NS (UINT64_C(180) * 1000000000)
-enum { COMPILE_MS = 120000, PATTERN = 0xa0 };
+enum {
+	COMPILE_MS = 120000,
+	PATTERN = 0xa0,
+	REPAINTED = 0xb0,
+	FREEZE_MS = 3000,
+	SLACK_MS = 500,
+	FLOOD_BYTES = 64 << 10, /* as the guest has it */
+	FLOODS = 16,
+};
 
 static struct {
 	char *dir;
+	enum vm_accel wanted;
 	struct vm_accel_choice accel;
 	char *initrd;
 	const char *kernel, *vmlinux;
@@ -79,11 +89,13 @@ static void take(struct rig *r, const struct vm_event *ev)
 	}
 }
 
+/* cmocka cuts a long message. */
 static void fail_with(const struct rig *r, const char *what, const struct kt_err *e)
 {
-	fail_msg("%s: %s\nframes:\n%s\nconsole:\n%s\nend: %s", what,
-		 e->nr_frames ? unit_err_text(e) : "no error", kt_buf_str(&r->text),
-		 kt_buf_str(&r->console), r->end_text);
+	fprintf(stderr, "frames:\n%s\nconsole:\n%s\n", kt_buf_str(&r->text),
+		kt_buf_str(&r->console));
+	fail_msg("%s: %s; end: %s", what, e->nr_frames ? unit_err_text(e) : "no error",
+		 r->end_text);
 }
 
 /* One event, found the way the driver does: poll, then wait without waiting. */
@@ -128,6 +140,14 @@ static void until_end(struct rig *r)
 	assert_int_equal(vm_ring_bell(r->vm, GST_BELL_STOP), -ENOTCONN);
 }
 
+static void expect_end(const struct rig *r, enum vm_end end, const char *text)
+{
+	struct kt_err e = { 0 };
+
+	if (r->end != end || strcmp(r->end_text, text) != 0)
+		fail_with(r, text, &e);
+}
+
 struct shape {
 	struct kt_topology topology;
 	uint64_t memory_mib;
@@ -151,6 +171,16 @@ static struct vm_config config_of(const struct shape *s)
 	};
 }
 
+static void require_machines(void)
+{
+	if (env.initrd)
+		return;
+	if (env.wanted == VM_ACCEL_KVM)
+		unit_require("nested-kvm",
+			     "no KTSTR_TEST_KERNEL, no KVM that runs one, or no guest");
+	unit_require("tcg", "no KTSTR_TEST_KERNEL, QEMU or compiler");
+}
+
 static void boot(struct rig *r, const struct shape *s)
 {
 	static const char word[] = "from the extra archive\n";
@@ -161,8 +191,7 @@ static void boot(struct rig *r, const struct shape *s)
 	struct kt_buf cpio = { 0 };
 	struct kt_err e = { 0 };
 
-	if (!env.initrd)
-		unit_require("tcg", "no KTSTR_TEST_KERNEL, QEMU or compiler");
+	require_machines();
 	assert_int_equal(vm_initramfs_build(&extra, 1, &cpio, &e), 0);
 	c.initrd_extra = cpio.data;
 	c.initrd_extra_len = cpio.len;
@@ -180,8 +209,7 @@ static void power_off(struct rig *r)
 {
 	bell(r, GST_BELL_STOP);
 	until_end(r);
-	assert_int_equal(r->end, VM_END_POWEROFF);
-	assert_string_equal(r->end_text, "the guest powered off");
+	expect_end(r, VM_END_POWEROFF, "the guest powered off");
 	assert_non_null(strstr(kt_buf_str(&r->text), "EXIT bye!\n"));
 	assert_int_equal(r->bad_crc, 0);
 	assert_int_equal(r->broken, 0);
@@ -203,20 +231,27 @@ static const struct shape three_nodes = {
 	.memory_mib = 5 << 10,
 };
 
-static void check_page(struct rig *r, unsigned node)
+static uint64_t page_gpa(struct rig *r, unsigned node)
 {
-	char word[32];
 	unsigned long long gpa = 0;
-	const struct vm_ram *ram;
 	const char *at;
-	uint8_t byte[2];
-	size_t nr;
-	bool in_node = false;
+	char word[32];
 
 	(void)kt_snprintf(word, sizeof(word), "SOUT page %u 0x", node);
 	at = strstr(kt_buf_str(&r->text), word);
 	assert_non_null(at);
 	assert_int_equal(sscanf(at + strlen(word) - 2, "0x%llx", &gpa), 1);
+	return gpa;
+}
+
+static void check_page(struct rig *r, unsigned node)
+{
+	unsigned long long gpa = page_gpa(r, node);
+	const struct vm_ram *ram;
+	uint8_t byte[2];
+	size_t nr;
+	bool in_node = false;
+
 	assert_int_equal(vm_read_gpa(r->vm, (gpa_t){ gpa + 4094 }, byte, 2), 0);
 	assert_int_equal(byte[0], PATTERN + node);
 	assert_int_equal(byte[1], PATTERN + node);
@@ -377,6 +412,99 @@ static void a_write_is_seen_with_the_real_clock_too(void **state)
 	check_watch(VM_CLOCK_REAL);
 }
 
+/* What the guest's clocks say after its nth "time" line (1: the first). */
+static void read_time(struct rig *r, unsigned nth, long long ret[2])
+{
+	const char *at = kt_buf_str(&r->text);
+
+	for (unsigned i = 0; i < nth; i++) {
+		at = strstr(at, "SOUT time ");
+		assert_non_null(at);
+		at++;
+	}
+	assert_int_equal(sscanf(at, "OUT time %lld %lld", &ret[0], &ret[1]), 2);
+}
+
+static void a_freeze_is_hidden_from_the_clocks_of_the_guest(void **state)
+{
+	uint64_t begin, host_ms;
+	long long before[2], after[2];
+	struct shape s = small;
+	struct rig r = { 0 };
+	struct kt_err e = { 0 };
+
+	(void)state;
+	s.clock = VM_CLOCK_REAL; /* else time jumps over what the guest waits for */
+	boot(&r, &s);
+	until_text(&r, "SRDY");
+	begin = kt_now_ns();
+	bell(&r, 't');
+	until_text(&r, "SOUT time ");
+	read_time(&r, 1, before);
+	assert_int_equal(vm_freeze(r.vm, &e), 0);
+	(void)poll(NULL, 0, FREEZE_MS);
+	assert_int_equal(vm_thaw(r.vm, &e), 0);
+	kt_buf_reset(&r.text);
+	bell(&r, 't');
+	until_text(&r, "SOUT time ");
+	read_time(&r, 1, after);
+	host_ms = (kt_now_ns() - begin) / 1000000;
+	/* However slow the host is: what passed in the guest was not frozen time. */
+	for (unsigned i = 0; i < 2; i++) {
+		assert_true(after[i] > before[i]);
+		assert_in_range(after[i] - before[i], 1, host_ms - FREEZE_MS + SLACK_MS);
+	}
+	power_off(&r);
+	rig_done(&r);
+}
+
+/* The guest goes on and changes what was captured: the image still has it. */
+static void check_image(enum vm_image_kind kind)
+{
+	kt_auto(vm_image) struct vm_image *image = NULL;
+	struct rig r = { 0 };
+	struct kt_err e = { 0 };
+	uint8_t byte = 0;
+	gpa_t page;
+
+	boot(&r, &small);
+	until_text(&r, "SRDY");
+	page.v = page_gpa(&r, 0);
+	assert_int_equal(vm_freeze(r.vm, &e), 0);
+	if (vm_image_create(r.vm, kind, &image, &e) < 0)
+		fail_with(&r, "vm_image_create", &e);
+	if (kind == VM_IMAGE_FORK && env.wanted == VM_ACCEL_KVM) {
+		assert_string_equal(vm_image_why(image), "");
+		assert_int_equal(vm_image_kind(image), VM_IMAGE_FORK);
+	} else {
+		assert_int_equal(vm_image_kind(image), VM_IMAGE_RECORD);
+		assert_int_equal(vm_image_read(image, page, &byte, 1), 0);
+	}
+	vm_image_seal(image);
+	assert_int_equal(vm_thaw(r.vm, &e), 0);
+	bell(&r, 'p');
+	until_text(&r, "SOUT repainted\n");
+	assert_int_equal(vm_read_gpa(r.vm, page, &byte, 1), 0);
+	assert_int_equal(byte, REPAINTED);
+	assert_int_equal(vm_image_read(image, page, &byte, 1), 0);
+	assert_int_equal(byte, PATTERN);
+	vm_image_free(kt_take(image));
+	power_off(&r);
+	rig_done(&r);
+}
+
+static void a_recording_of_a_running_guest_stays_as_it_was(void **state)
+{
+	(void)state;
+	check_image(VM_IMAGE_RECORD);
+}
+
+static void a_fork_of_a_running_guest_stays_as_it_was(void **state)
+{
+	(void)state;
+	check_image(VM_IMAGE_FORK);
+}
+
 static void a_console_flood_starves_nobody_and_a_panic_is_a_reset(void **state)
 {
 	struct rig r = { 0 };
@@ -391,11 +519,16 @@ static void a_console_flood_starves_nobody_and_a_panic_is_a_reset(void **state)
 	assert_int_equal(vm_freeze(r.vm, &e), 0); /* answered in the midst of it */
 	assert_int_equal(vm_thaw(r.vm, &e), 0);
 	until_text(&r, "SOUT flooded\n");
-	assert_true(r.console.len > 1 << 20);
+	assert_true(r.console.len > FLOOD_BYTES);
+	/* Under KVM each byte leaves the guest, which takes 0.1 ms where KVM itself is emulated. */
+	for (int i = 1; i < FLOODS && env.wanted != VM_ACCEL_KVM; i++) {
+		kt_buf_reset(&r.text);
+		bell(&r, 'l');
+		until_text(&r, "SOUT flooded\n");
+	}
 	bell(&r, 'c');
 	until_end(&r);
-	assert_int_equal(r.end, VM_END_RESET);
-	assert_string_equal(r.end_text, "the guest reset the machine");
+	expect_end(&r, VM_END_RESET, "the guest reset the machine");
 	assert_non_null(strstr(kt_buf_str(&r.console),
 			       "Kernel panic - not syncing: sysrq triggered crash"));
 	rig_done(&r);
@@ -412,7 +545,7 @@ static void a_panic_before_init_is_a_reset_with_its_reason_on_the_console(void *
 	s.clock = VM_CLOCK_REAL;
 	boot(&r, &s);
 	until_end(&r);
-	assert_int_equal(r.end, VM_END_RESET);
+	expect_end(&r, VM_END_RESET, "the guest reset the machine");
 	assert_non_null(strstr(kt_buf_str(&r.console), "Kernel panic - not syncing: VFS"));
 	assert_int_equal(r.text.len, 0);
 	rig_done(&r);
@@ -446,8 +579,7 @@ static void nonsense_in_the_ring_is_reported_once_and_lost_bells_are_made_up_for
 	check_waits_idle(&r);
 	vm_stop(r.vm);
 	until_end(&r);
-	assert_int_equal(r.end, VM_END_STOPPED);
-	assert_string_equal(r.end_text, "stopped");
+	expect_end(&r, VM_END_STOPPED, "stopped");
 	assert_int_equal(r.broken, 1);
 	assert_int_equal(vm_freeze(r.vm, &e) < 0, 1);
 	rig_done(&r);
@@ -504,8 +636,7 @@ static void kill_9_of_the_owner_leaves_no_emulator(void **state)
 	(void)state;
 	(void)kt_snprintf(word, sizeof(word), "orphan.%d", getpid());
 	s.cmdline = word;
-	if (!env.initrd)
-		unit_require("tcg", "no KTSTR_TEST_KERNEL, QEMU or compiler");
+	require_machines();
 	assert_int_equal(pipe(pipefd), 0);
 	pid = fork();
 	if (pid == 0) {
@@ -576,17 +707,24 @@ static bool compile_guest(const char *out)
 static int set_up(void **state)
 {
 	struct kt_err e = { 0 };
-	kt_auto(mem) char *guest = NULL;
+	kt_auto(mem) char *compiled = NULL;
+	const char *guest = getenv("KTSTR_TEST_GUEST");
 
 	if (unit_tmp_setup(state) < 0)
 		return -1;
 	env.dir = *state;
 	env.kernel = getenv("KTSTR_TEST_KERNEL");
 	env.vmlinux = getenv("KTSTR_TEST_VMLINUX");
-	guest = kt_fmt("%s/guest", env.dir);
-	if (!env.kernel || vm_choose_accel(VM_ACCEL_TCG, &env.accel, &e) < 0 ||
-	    !compile_guest(guest))
+	compiled = kt_fmt("%s/guest", env.dir);
+	if (!env.kernel)
 		return 0;
+	if (vm_choose_accel(env.wanted, NULL, &env.accel, &e) < 0) {
+		print_message("# %s\n", unit_err_text(&e));
+		return 0;
+	}
+	if (!guest && !compile_guest(compiled))
+		return 0;
+	guest = guest ? guest : compiled;
 	{
 		const struct vm_initrd_file files[] = {
 			{ .guest_path = "/init", .host_path = guest, .mode = 0755 },
@@ -607,24 +745,35 @@ static int tear_down(void **state)
 	return unit_tmp_teardown(state);
 }
 
+/* Of the accelerator: QEMU's own tests ask about the emulator, which KVM has none of. */
+#define FOR_ALL \
+	cmocka_unit_test(three_nodes_with_5_gib_are_right_from_inside_and_readable_from_outside), \
+		cmocka_unit_test(smt_and_distances_are_as_asked), \
+		cmocka_unit_test(a_write_to_a_watched_address_freezes_the_machine), \
+		cmocka_unit_test(a_freeze_is_hidden_from_the_clocks_of_the_guest), \
+		cmocka_unit_test(a_recording_of_a_running_guest_stays_as_it_was), \
+		cmocka_unit_test(a_fork_of_a_running_guest_stays_as_it_was), \
+		cmocka_unit_test(a_console_flood_starves_nobody_and_a_panic_is_a_reset), \
+		cmocka_unit_test(a_panic_before_init_is_a_reset_with_its_reason_on_the_console), \
+		cmocka_unit_test( \
+			nonsense_in_the_ring_is_reported_once_and_lost_bells_are_made_up_for)
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
+	const struct CMUnitTest kvm[] = { FOR_ALL };
+	const struct CMUnitTest tcg[] = {
+		FOR_ALL,
 		cmocka_unit_test(an_emulator_that_cannot_start_has_crashed_and_says_why),
-		cmocka_unit_test(
-			three_nodes_with_5_gib_are_right_from_inside_and_readable_from_outside),
-		cmocka_unit_test(smt_and_distances_are_as_asked),
-		cmocka_unit_test(a_write_to_a_watched_address_freezes_the_machine),
 		cmocka_unit_test(a_write_is_seen_with_the_real_clock_too),
-		cmocka_unit_test(a_console_flood_starves_nobody_and_a_panic_is_a_reset),
-		cmocka_unit_test(a_panic_before_init_is_a_reset_with_its_reason_on_the_console),
-		cmocka_unit_test(
-			nonsense_in_the_ring_is_reported_once_and_lost_bells_are_made_up_for),
 		cmocka_unit_test(kill_9_of_the_owner_leaves_no_emulator),
 		cmocka_unit_test(vm_txt_can_be_run_by_hand),
 	};
+	const char *accel = getenv("KTSTR_TEST_ACCEL");
 
 	/* These take seconds each: CMOCKA_FILTER="a_write*" runs some of them. */
 	cmocka_set_test_filter(getenv("CMOCKA_FILTER"));
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	env.wanted = accel && strcmp(accel, "kvm") == 0 ? VM_ACCEL_KVM : VM_ACCEL_TCG;
+	if (env.wanted == VM_ACCEL_KVM)
+		return cmocka_run_group_tests(kvm, set_up, tear_down);
+	return cmocka_run_group_tests(tcg, set_up, tear_down);
 }

@@ -125,7 +125,9 @@ static void memory_only_nodes_with_latency_have_an_hmat_and_their_nearest_initia
 		.threads = 1,
 		.node = { { .llcs = 1 },
 			  { .llcs = 1 },
-			  { .latency_ns = 300, .bandwidth_mbs = 5000 } },
+			  { .latency_ns = 300,
+			    .bandwidth_mbs = 5000,
+			    .mem_side_cache_bytes = VM_GIB } },
 		.has_distance = true,
 		.distance = { { 10, 20, 40 }, { 20, 10, 30 }, { 40, 30, 10 } },
 	};
@@ -140,7 +142,10 @@ static void memory_only_nodes_with_latency_have_an_hmat_and_their_nearest_initia
 	       "-numa hmat-lb,initiator=0,target=2,hierarchy=memory,data-type=access-latency,latency=300 ");
 	expect(&m,
 	       "-numa hmat-lb,initiator=1,target=2,hierarchy=memory,data-type=access-bandwidth,bandwidth=5000M ");
+	expect(&m,
+	       "bandwidth=5000M -numa hmat-cache,node-id=2,size=1073741824,level=1,associativity=direct,policy=write-back,line=64 ");
 	refuse(&m, "initiator=2,target");
+	refuse(&m, "hmat-cache,node-id=0");
 	made_done(&m);
 }
 

@@ -4,32 +4,21 @@
 #include <string.h>
 
 #include "vmm/qemu/internal.h"
+#include "vmm/x86_64/x86.h"
 
 /*
- * Words of every kernel command line. The user's come later and override them.
- *   quiet            the kernel log travels in frames; the console is for panics
- *   panic=-1         a panic ends the machine at once; QEMU then reports a reset
  *   no_timer_check, tsc=reliable, lpj=
  *                    skip calibrations that wait for emulated devices, once per socket; the TSC is
  *                    exact, being QEMU's own clock. A kernel that distrusts it reads the ACPI timer
  *                    instead, at a device access each.
- *   initcall_blacklist=, cryptomgr.notests
- *                    a fifth of an emulated boot is RSA arithmetic on the certificates for signed
- *                    modules, and self-tests of ciphers: nothing here loads modules or encrypts
- * Nothing that changes how the kernel schedules or accounts is here.
  */
-#define KERNEL_WORDS \
-	"console=ttyS0 panic=-1 quiet no_timer_check tsc=reliable lpj=1000000 8250.nr_uarts=2 " \
-	"cryptomgr.notests initcall_blacklist=load_system_certificate_list,sed_opal_init"
+#define EMULATION_WORDS "no_timer_check tsc=reliable lpj=1000000"
 
 /*
  * Devices that nobody uses cost time at boot: their firmware tables, their probes and their
  * time-outs.
  */
 #define MACHINE "q35,smm=off,vmport=off,hpet=off,usb=off,sata=off,i8042=off"
-
-/* Above this APIC ids need interrupt remapping, which QEMU has in its model of an Intel IOMMU. */
-enum { APIC_ID_PLAIN_MAX = 254 };
 
 uint64_t qemu_low_bytes(uint64_t total)
 {
@@ -60,36 +49,10 @@ unsigned qemu_icount_shift(unsigned nr_cpus)
 
 void qemu_kernel_cmdline(const struct vm_layout *l, const char *user, struct kt_buf *b)
 {
-	kt_buf_adds(b, KERNEL_WORDS);
-	vm_layout_cmdline(l, b);
-	if (user && *user)
-		kt_buf_addf(b, " %s", user);
-}
-
-static unsigned bits_for(unsigned n)
-{
-	unsigned bits = 0;
-
-	while (1U << bits < n)
-		bits++;
-	return bits;
-}
-
-static unsigned max_apic_id(const struct kt_topology *t)
-{
-	unsigned core_shift = bits_for(t->threads);
-	unsigned socket_shift = core_shift + bits_for(t->cores);
-
-	return (t->nr_llcs - 1) << socket_shift | (t->cores - 1) << core_shift | (t->threads - 1);
-}
-
-static bool has_hmat(const struct kt_topology *t)
-{
-	for (unsigned n = 0; n < t->nr_nodes; n++) {
-		if (t->node[n].latency_ns || t->node[n].bandwidth_mbs)
-			return true;
-	}
-	return false;
+	kt_buf_adds(b, EMULATION_WORDS);
+	vm_layout_reserve_ring(l, b);
+	kt_buf_addc(b, ' ');
+	vm_kernel_cmdline(l, user, b);
 }
 
 /* Adds "-option value". */
@@ -109,28 +72,10 @@ add(struct kt_strv *v, const char *option, const char *fmt, ...)
 	return r < 0 ? r : kt_strv_add(v, kt_buf_str(&b));
 }
 
-/* The node with CPUs that is nearest to @node: who is said to initiate its accesses. */
-static unsigned initiator_of(const struct kt_topology *t, unsigned node)
-{
-	unsigned best = 0, best_distance = UINT32_MAX;
-
-	if (t->node[node].llcs)
-		return node;
-	for (unsigned n = 0; n < t->nr_nodes; n++) {
-		unsigned distance = kt_topo_distance(t, n, node);
-
-		if (t->node[n].llcs && distance < best_distance) {
-			best = n;
-			best_distance = distance;
-		}
-	}
-	return best;
-}
-
 static int add_nodes(const struct qemu_command *c, struct kt_strv *v)
 {
 	const struct kt_topology *t = c->config->topology;
-	bool hmat = has_hmat(t);
+	bool hmat = kt_topo_has_hmat(t);
 	int r = 0;
 
 	for (unsigned n = 0; n < t->nr_nodes && r == 0; n++) {
@@ -145,7 +90,7 @@ static int add_nodes(const struct qemu_command *c, struct kt_strv *v)
 				n, bytes);
 		if (r == 0 && hmat)
 			r = add(v, "-numa", "node,nodeid=%u,memdev=node%u,initiator=%u", n, n,
-				initiator_of(t, n));
+				kt_topo_initiator(t, n));
 		else if (r == 0)
 			r = add(v, "-numa", "node,nodeid=%u,memdev=node%u", n, n);
 	}
@@ -170,23 +115,42 @@ static int add_distances(const struct kt_topology *t, struct kt_strv *v)
 }
 
 /* What is told of a node's memory is told to every node with CPUs: the table wants each pair. */
+static int add_hmat_pair(const struct kt_topology *t, unsigned from, unsigned to, struct kt_strv *v)
+{
+	uint32_t latency = x86_hmat_told(t, to, X86_HMAT_LATENCY_NS);
+	uint32_t bandwidth = x86_hmat_told(t, to, X86_HMAT_BANDWIDTH_MBS);
+	int r = 0;
+
+	if (latency)
+		r = add(v, "-numa",
+			"hmat-lb,initiator=%u,target=%u,hierarchy=memory,data-type=access-latency,latency=%u",
+			from, to, latency);
+	if (r == 0 && bandwidth)
+		r = add(v, "-numa",
+			"hmat-lb,initiator=%u,target=%u,hierarchy=memory,data-type=access-bandwidth,bandwidth=%uM",
+			from, to, bandwidth);
+	return r;
+}
+
+/*
+ * A cache is as vmm/x86_64/acpi_hmat.c has it. QEMU takes one only after the latency and the bandwidth of the same node;
+ * config/ wants all three together.
+ */
 static int add_hmat(const struct kt_topology *t, struct kt_strv *v)
 {
 	int r = 0;
 
 	for (unsigned from = 0; from < t->nr_nodes; from++) {
-		for (unsigned to = 0; to < t->nr_nodes && t->node[from].llcs && r == 0; to++) {
-			const struct kt_topo_node *node = &t->node[to];
+		for (unsigned to = 0; to < t->nr_nodes && t->node[from].llcs && r == 0; to++)
+			r = add_hmat_pair(t, from, to, v);
+	}
+	for (unsigned n = 0; n < t->nr_nodes && r == 0; n++) {
+		unsigned long long bytes = t->node[n].mem_side_cache_bytes;
 
-			if (node->latency_ns)
-				r = add(v, "-numa",
-					"hmat-lb,initiator=%u,target=%u,hierarchy=memory,data-type=access-latency,latency=%u",
-					from, to, node->latency_ns);
-			if (r == 0 && node->bandwidth_mbs)
-				r = add(v, "-numa",
-					"hmat-lb,initiator=%u,target=%u,hierarchy=memory,data-type=access-bandwidth,bandwidth=%uM",
-					from, to, node->bandwidth_mbs);
-		}
+		if (bytes)
+			r = add(v, "-numa",
+				"hmat-cache,node-id=%u,size=%llu,level=1,associativity=direct,policy=write-back,line=64",
+				n, bytes);
 	}
 	return r;
 }
@@ -195,7 +159,8 @@ static int add_cpus(const struct qemu_command *c, struct kt_strv *v)
 {
 	const struct kt_topology *t = c->config->topology;
 	unsigned nr = kt_topo_nr_cpus(t);
-	bool remap = max_apic_id(t) > APIC_ID_PLAIN_MAX;
+	/* Such ids need interrupt remapping, which QEMU has in its model of an Intel IOMMU. */
+	bool remap = x86_apic_id_max(t) > X86_APIC_ID_PLAIN_MAX;
 	/*
 	 * One thread for all vCPUs beats one each as soon as there are fewer host CPUs: spinning
 	 * waiters starve others.
@@ -204,7 +169,7 @@ static int add_cpus(const struct qemu_command *c, struct kt_strv *v)
 	int r;
 
 	r = add(v, "-M", "%s%s%s", MACHINE, remap ? ",kernel-irqchip=off" : "",
-		has_hmat(t) ? ",hmat=on" : "");
+		kt_topo_has_hmat(t) ? ",hmat=on" : "");
 	/*
 	 * qboot hands over sooner than SeaBIOS (0.1 s of 4 s with 4 vCPUs, 0.4 s of 8 s with 16)
 	 * and keeps off the console; only SeaBIOS switches CPUs to x2APIC mode, without which Linux

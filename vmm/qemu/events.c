@@ -98,7 +98,7 @@ static void take_bell(struct qemu *q)
 	ssize_t n = recv(q->ours[OURS_BELL], bells, sizeof(bells), MSG_DONTWAIT);
 
 	if (n > 0 && memchr(bells, GST_BELL_UP, (size_t)n))
-		q->ring_pending = true;
+		q->frames.pending = true;
 	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
 		forget_fd(q, q->ours[OURS_BELL]);
 }
@@ -135,7 +135,7 @@ static void take_tick(struct qemu *q)
 	uint64_t count;
 
 	(void)!read(q->tick_fd, &count, sizeof(count)); /* only to make it unreadable */
-	q->ring_pending = true;
+	q->frames.pending = true;
 	/* A guest that makes QEMU complain for hours must not fill the host's memory. */
 	(void)fallocate(q->stderr_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, STDERR_MAX,
 			STDERR_END - STDERR_MAX); /* if not now, then at the next tick */
@@ -158,7 +158,7 @@ static int take_end(struct qemu *q, struct kt_err *e)
 	q->ended = true;
 	forget_fd(q, q->tick_fd);
 	take_qmp(q);
-	q->ring_pending = true; /* the last frames, whether it rang or not */
+	q->frames.pending = true; /* the last frames, whether it rang or not */
 	q->console_ready = true;
 	qemu_wake(q);
 	return 0;
@@ -210,31 +210,6 @@ static bool next_console(struct qemu *q, struct vm_event *ret)
 	if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
 		q->console_closed = true;
 		forget_fd(q, q->ours[OURS_CONSOLE]);
-	}
-	return false;
-}
-
-static bool next_frame(struct qemu *q, struct vm_event *ret)
-{
-	int r;
-
-	/* Of a broken ring nothing is pending any more, whatever bells and ticks say: else a waiter would spin. */
-	if (q->ring_told)
-		q->ring_pending = false;
-	if (!q->ring_pending)
-		return false;
-	r = gst_ring_read(&q->up, &ret->frame, q->frame);
-	if (r > 0) {
-		ret->type = VM_EV_FRAME;
-		ret->data = q->frame;
-		ret->len = ret->frame.len;
-		return true;
-	}
-	q->ring_pending = false;
-	if (r < 0) {
-		q->ring_told = true;
-		ret->type = VM_EV_RING_BROKEN;
-		return true;
 	}
 	return false;
 }
@@ -319,7 +294,7 @@ static bool next_event(struct qemu *q, struct vm_event *ret)
 	q->console_turn = !q->console_turn;
 	if (console_first && next_console(q, ret))
 		return true;
-	if (next_frame(q, ret))
+	if (vm_frames_next(&q->frames, ret))
 		return true;
 	if (!console_first && next_console(q, ret))
 		return true;
@@ -343,7 +318,7 @@ static int take_all_input(struct qemu *q, int timeout_ms, struct kt_err *e)
 
 static bool has_more(const struct qemu *q)
 {
-	return q->gdb.hit || q->ring_pending || (q->console_ready && !q->console_closed) ||
+	return q->gdb.hit || q->frames.pending || (q->console_ready && !q->console_closed) ||
 	       (q->ended && !q->end_told);
 }
 

@@ -38,7 +38,7 @@ int qemu_command_build(const struct qemu_command *c, struct kt_strv *ret, struct
 uint64_t qemu_low_bytes(uint64_t total);
 /* Nanoseconds of guest time an instruction takes, as a power of two, for this many vCPUs. */
 unsigned qemu_icount_shift(unsigned nr_cpus);
-/* The whole kernel command line: ours, the layout's words, the user's. */
+/* The whole kernel command line: what emulation wants, and the words of every machine. */
 void qemu_kernel_cmdline(const struct vm_layout *l, const char *user, struct kt_buf *b);
 /* Write vm.txt and the files it needs into config->log_dir. */
 int qemu_script_write(const struct qemu_command *live, struct kt_err *e);
@@ -133,12 +133,9 @@ struct qemu {
 	struct kt_proc_end end;
 	struct qmp qmp;
 	struct gdb gdb;
-	struct gst_ring up;
-	uint8_t *frame; /* GST_FRAME_MAX */
+	struct vm_frames frames;
 	uint8_t *console; /* CONSOLE_CHUNK */
 	unsigned freezes; /* nesting; a watch hit counts one until it is thawed */
-	bool ring_pending; /* the ring may have frames */
-	bool ring_told; /* that it is broken */
 	bool console_ready, console_closed;
 	bool console_turn; /* whose turn it is when both have something */
 	bool awake; /* wake_fd is readable */

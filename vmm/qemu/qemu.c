@@ -34,7 +34,7 @@ static void qemu_free(void *m)
 	kt_cleanup_fd(&q->epoll_fd);
 	kt_cleanup_fd(&q->wake_fd);
 	kt_cleanup_fd(&q->tick_fd);
-	free(q->frame);
+	vm_frames_done(&q->frames);
 	free(q->console);
 	free(q);
 }
@@ -52,9 +52,8 @@ static struct qemu *new_qemu(void)
 		q->ours[i] = q->theirs[i] = -1;
 	qmp_init(&q->qmp, -1);
 	gdb_init(&q->gdb, -1);
-	q->frame = malloc(GST_FRAME_MAX); /* touched only as far as frames are long */
 	q->console = malloc(CONSOLE_CHUNK);
-	if (q->frame && q->console)
+	if (q->console)
 		return q;
 	qemu_free(q);
 	return NULL;
@@ -78,48 +77,11 @@ static int make_channels(struct qemu *q, struct kt_err *e)
 	return 0;
 }
 
-/*
- * The uncompressed kernel where it has a PVH entry: it needs no unpacking, which under emulation
- * takes longer than all of the host's work (7.3 cloud kernel, 4 vCPUs: bzImage 4.2 s, vmlinux 3.2 s
- * to init and off).
- */
-static int choose_kernel(const struct vm_config *c, struct vm_kernel *ret, char **ret_path,
-			 struct kt_err *e)
-{
-	struct vm_kernel k = { 0 };
-	const char *path = c->kernel;
-	int r;
-
-	if (c->vmlinux) {
-		r = vm_kernel_probe(c->vmlinux, &k, e);
-		if (r < 0)
-			return r;
-	}
-	if (k.pvh) {
-		path = c->vmlinux;
-	} else {
-		r = vm_kernel_probe(c->kernel, &k, e);
-		if (r < 0)
-			return r;
-		if (k.elf && !k.pvh)
-			return kt_fail(
-				e, KT_E_KERNEL, ENOTSUP,
-				"'%s' is an uncompressed kernel without a PVH entry (CONFIG_PVH): give its bzImage",
-				path);
-	}
-	*ret_path = realpath(path, NULL);
-	if (!*ret_path)
-		return kt_fail(e, KT_E_HOST, errno, "resolve '%s'", path);
-	*ret = k;
-	return 0;
-}
-
 static int prepare_memory(struct vm_memory *m, const struct vm_config *c, const struct vm_kernel *k,
 			  struct kt_err *e)
 {
 	uint64_t node_bytes[KT_TOPO_NODES_MAX], base_bytes, total;
 	struct vm_layout layout;
-	gpa_t ring;
 	int r;
 
 	r = vm_file_size(c->initrd_base, &base_bytes, e);
@@ -135,14 +97,7 @@ static int prepare_memory(struct vm_memory *m, const struct vm_config *c, const 
 			   &layout, e);
 	if (r < 0)
 		return r;
-	r = vm_ram_map(&layout, m, e);
-	if (r < 0)
-		return r;
-	ring = m->layout.ring;
-	r = gst_window_format(vm_ram_buf(m, ring, m->layout.ring_len), m->layout.ring_len);
-	if (r < 0)
-		return kt_fail(e, KT_E_INTERNAL, -r, "format the frame window");
-	return 0;
+	return vm_ram_map(&layout, VM_RAM_SHARED, m, e);
 }
 
 static unsigned host_cpus(void)
@@ -165,17 +120,15 @@ static int qemu_create(struct vm *vm, const struct vm_config *c, void **ret, str
 		return kt_fail(e, KT_E_HOST, ENOMEM, "allocate the machine");
 	q->memory = &vm->memory;
 	q->nr_cpus = kt_topo_nr_cpus(c->topology);
-	r = choose_kernel(c, &image, &kernel, e);
+	r = vm_kernel_choose(c, &image, &kernel, e);
 	if (r < 0)
 		return r;
 	r = prepare_memory(q->memory, c, &image, e);
 	if (r < 0)
 		return r;
-	r = gst_ring_attach_up(vm_ram_buf(q->memory, q->memory->layout.ring,
-					  q->memory->layout.ring_len),
-			       q->memory->layout.ring_len, false, &q->up);
+	r = vm_frames_init(&q->frames, q->memory, e);
 	if (r < 0)
-		return kt_fail(e, KT_E_INTERNAL, -r, "attach to the frame window");
+		return r;
 	r = vm_initrd_memfd(c->initrd_base, c->initrd_extra, c->initrd_extra_len, &q->initrd_fd, e);
 	if (r < 0)
 		return r;
