@@ -95,7 +95,9 @@ none_marked() { [ -z "$(marked)" ]; }
 note_stage() {
 	local last
 	last=$(tail -n 1 run.err)
-	stages[${last%% *}]=$((${stages[${last%% *}]:-0} + 1))
+	last=${last%% *}
+	last=${last:-nothing} # on a busy host it may not have come so far
+	stages[$last]=$((${stages[$last]:-0} + 1))
 }
 
 # kill_at MS: start a build, kill it then; nothing of it may live on.
