@@ -82,6 +82,13 @@ run_tests() {
 	assert_contains "$output" "silent printed no TAP plan (exit status 0)"
 }
 
+@test "a file whose log is gone is a failure" {
+	program vandal <<<'printf "1..1\nok 1 - a\n"; rm -rf "$O/test-logs"'
+	run_tests vandal
+	assert_eq 1 "$status"
+	assert_eq "0 passed, 1 failed, 0 skipped" "$last"
+}
+
 @test "fewer tests than planned is a failure" {
 	program short <<<'printf "1..3\nok 1 - a\n"'
 	run_tests short
