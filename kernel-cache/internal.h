@@ -80,6 +80,12 @@ enum { KC_HASH_NAME_BYTES = 32 };
 void kc_hash_name(const char *prefix, const char *of, char ret[static KC_HASH_NAME_BYTES]);
 /* @path as a project means it. @project_dir NULL: as it is. NULL: no memory. Caller frees. */
 char *kc_project_path(const char *project_dir, const char *path);
+struct stat;
+/*
+ * Which file this is, in which state, as text: device, inode, size and times. One that was written again has another ctime,
+ * whatever is done to its mtime. NULL: no memory. Caller frees.
+ */
+char *kc_file_identity(const struct stat *st);
 
 /* --- pick.c: a kernel on a mirror ------------------------------------------------------------ */
 struct kc_remote {

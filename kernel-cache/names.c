@@ -2,6 +2,7 @@
 /* Names of what belongs to a path, a URL or a spec, and paths as a project means them. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "kernel-cache/internal.h"
 
@@ -21,4 +22,11 @@ void kc_hash_name(const char *prefix, const char *of, char ret[static KC_HASH_NA
 char *kc_project_path(const char *project_dir, const char *path)
 {
 	return path[0] == '/' || !project_dir ? strdup(path) : kt_fmt("%s/%s", project_dir, path);
+}
+
+char *kc_file_identity(const struct stat *st)
+{
+	return kt_fmt("%ju:%ju %jd %jd.%09ld %jd.%09ld", (uintmax_t)st->st_dev,
+		      (uintmax_t)st->st_ino, (intmax_t)st->st_size, (intmax_t)st->st_mtim.tv_sec,
+		      st->st_mtim.tv_nsec, (intmax_t)st->st_ctim.tv_sec, st->st_ctim.tv_nsec);
 }

@@ -190,22 +190,30 @@ static int attempt(git_repository *repo, const struct kc_git_url *u, const struc
 	return r;
 }
 
+/* That brings @commit. a->refspec[0] NULL: no memory. */
+static int attempt_for(git_repository *repo, const struct kc_git_url *u, struct attempt *a,
+		       const char *commit, struct kc_git_call *call, struct kt_err *e)
+{
+	int r;
+
+	if (!a->refspec[0])
+		return no_memory(u, e);
+	r = attempt(repo, u, a, call, e);
+	if (r == 0 && !has_commit(repo, commit))
+		return kt_fail(e, KT_E_KERNEL, EBADMSG, "'%s' did not bring commit %s", u->shown,
+			       commit);
+	return r;
+}
+
 static int fetch_commit_alone(git_repository *repo, const struct kc_git_url *u, const char *commit,
 			      struct kc_git_call *call, struct kt_err *e)
 {
 	kt_auto(attempt) struct attempt a = { .what = "the commit alone",
 					      .nr = 1,
 					      .shallow = true };
-	int r;
 
 	a.refspec[0] = kt_fmt("+%s:" OUR_REFS "%s", commit, commit);
-	if (!a.refspec[0])
-		return no_memory(u, e);
-	r = attempt(repo, u, &a, call, e);
-	if (r == 0 && !has_commit(repo, commit))
-		return kt_fail(e, KT_E_KERNEL, EBADMSG, "'%s' did not bring commit %s", u->shown,
-			       commit);
-	return r;
+	return attempt_for(repo, u, &a, commit, call, e);
 }
 
 /* The name whose newest commit is @commit, when there is one. */
@@ -213,7 +221,6 @@ static int fetch_tip(git_repository *repo, const struct kc_git_url *u, const cha
 		     const struct kc_git_refs *refs, struct kc_git_call *call, struct kt_err *e)
 {
 	kt_auto(attempt) struct attempt a = { .nr = 1, .shallow = true };
-	int r;
 
 	for (size_t i = 0; i < refs->list.nr && !a.what; i++) {
 		if (kt_streq(refs->list.v[i].hex, commit) &&
@@ -225,13 +232,7 @@ static int fetch_tip(git_repository *repo, const struct kc_git_url *u, const cha
 		return -EAGAIN;
 	}
 	a.refspec[0] = kt_fmt("+%s:" OUR_REFS "%s", a.what, a.what + strlen("refs/"));
-	if (!a.refspec[0])
-		return no_memory(u, e);
-	r = attempt(repo, u, &a, call, e);
-	if (r == 0 && !has_commit(repo, commit))
-		return kt_fail(e, KT_E_KERNEL, EBADMSG, "'%s' did not bring commit %s", u->shown,
-			       commit);
-	return r;
+	return attempt_for(repo, u, &a, commit, call, e);
 }
 
 /* Of what was asked for when that has a name, else of everything. */

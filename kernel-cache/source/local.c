@@ -40,6 +40,7 @@ static int no_memory(const struct local *l, struct kt_err *e)
 static int identify(const struct local *l, struct kt_buf *ret, struct kt_err *e)
 {
 	for (int i = 0; i < KC_FILE_NR; i++) {
+		kt_auto(mem) char *identity = NULL;
 		struct stat st;
 
 		if (!l->source[i])
@@ -47,10 +48,10 @@ static int identify(const struct local *l, struct kt_buf *ret, struct kt_err *e)
 		if (stat(l->source[i], &st) < 0)
 			return kt_fail(e, KT_E_KERNEL, errno, "look at '%s': %s", l->source[i],
 				       strerror(errno));
-		kt_buf_addf(ret, "%s %ju:%ju %jd %jd.%09ld %jd.%09ld\n", l->source[i],
-			    (uintmax_t)st.st_dev, (uintmax_t)st.st_ino, (intmax_t)st.st_size,
-			    (intmax_t)st.st_mtim.tv_sec, st.st_mtim.tv_nsec,
-			    (intmax_t)st.st_ctim.tv_sec, st.st_ctim.tv_nsec);
+		identity = kc_file_identity(&st);
+		if (!identity)
+			return no_memory(l, e);
+		kt_buf_addf(ret, "%s %s\n", l->source[i], identity);
 	}
 	return kt_buf_ok(ret) ? 0 : no_memory(l, e);
 }

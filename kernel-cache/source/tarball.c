@@ -197,7 +197,6 @@ static int newest_url(const struct kc_request *q, bool refresh, struct kc_pick *
 }
 
 /* --- a file ------------------------------------------------------------------------------------------ */
-/* A file that was written again has another ctime, whatever is done to its mtime. */
 static int identify(const char *path, char **ret, uint64_t *ret_bytes, struct kt_err *e)
 {
 	struct stat st;
@@ -207,9 +206,7 @@ static int identify(const char *path, char **ret, uint64_t *ret_bytes, struct kt
 			       strerror(errno));
 	if (!S_ISREG(st.st_mode))
 		return kt_fail(e, KT_E_KERNEL, EINVAL, "'%s' is no tarball: not a file", path);
-	*ret = kt_fmt("%ju:%ju %jd %jd.%09ld %jd.%09ld", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino,
-		      (intmax_t)st.st_size, (intmax_t)st.st_mtim.tv_sec, st.st_mtim.tv_nsec,
-		      (intmax_t)st.st_ctim.tv_sec, st.st_ctim.tv_nsec);
+	*ret = kc_file_identity(&st);
 	*ret_bytes = (uint64_t)st.st_size;
 	return *ret ? 0 : kt_fail(e, KT_E_HOST, ENOMEM, "look at '%s'", path);
 }
