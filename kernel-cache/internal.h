@@ -479,6 +479,7 @@ struct kc_answer {
 	char *validator; /* tells whether it would say the same again: an ETag, a checksum; NULL: nothing does */
 	struct kc_pick pick; /* key NULL: none */
 	char *text; /* NULL: none; one of both is there */
+	bool remembered; /* nobody was asked for it just now; not kept */
 };
 void kc_answer_done(struct kc_answer *a);
 static inline void kt_cleanup_kc_answer(struct kc_answer *a)

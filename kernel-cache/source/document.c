@@ -95,6 +95,7 @@ int kc_document_get(const struct kc_document *d, bool refresh, struct kc_answer 
 	make_name(d->name ? d->name : d->url, d->keyring, name);
 	if (kc_answer_read(d->cache_dir, name, &old) == 0 && is_of(&old, d) &&
 	    (d->offline || (!refresh && kc_answer_is_fresh(&old)))) {
+		old.remembered = true;
 		take(&old, ret);
 		return 0;
 	}

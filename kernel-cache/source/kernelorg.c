@@ -134,7 +134,6 @@ static int find_sum(const struct kc_request *q, const struct kc_site *s, const s
 	d.keyring = keyring();
 	for (;;) {
 		kt_auto(kc_answer) struct kc_answer a = { 0 };
-		time_t began = time(NULL);
 		int r = kc_document_get(&d, refresh, &a, e);
 
 		if (r < 0)
@@ -145,7 +144,7 @@ static int find_sum(const struct kc_request *q, const struct kc_site *s, const s
 		if (r == -EBADMSG)
 			return kt_fail(e, KT_E_KERNEL, EBADMSG,
 				       "'%s' has two different checksums of '%s'", url, tarball);
-		if (refresh || q->o->offline || a.fetched >= began)
+		if (refresh || q->o->offline || !a.remembered)
 			return no_sum(tarball, v, &newest, e);
 		refresh = true;
 	}

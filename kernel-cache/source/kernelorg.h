@@ -90,7 +90,7 @@ struct kc_document {
 };
 /**
  * What it says now: @refresh: the server is asked in any case, else only when the last answer is old. ret->text has it,
- * and ret->fetched tells when the server was asked. Errors as kc_fetch's. Offline and not known: KT_E_KERNEL, EHOSTUNREACH.
+ * and ret->remembered tells whether that is what it said before, without asking. Errors as kc_fetch's. Offline and not known: KT_E_KERNEL, EHOSTUNREACH.
  */
 int kc_document_get(const struct kc_document *d, bool refresh, struct kc_answer *ret,
 		    struct kt_err *e);
