@@ -86,7 +86,8 @@ static void one_socket_per_llc_and_never_dies(void **state)
 	expect(&m, " -numa dist,src=0,dst=1,val=20 -numa dist,src=1,dst=0,val=20 ");
 	expect(&m,
 	       " -object memory-backend-file,id=node1,size=536870912,mem-path=/proc/self/fd/21,share=on ");
-	expect(&m, " -accel tcg,thread=single -icount shift=2,sleep=off -rtc clock=vm -cpu max ");
+	expect(&m,
+	       " -accel tcg,thread=single -icount shift=2,sleep=off -rtc clock=vm -cpu max,vendor=GenuineIntel ");
 	expect(&m, " -chardev socket,fd=10,id=console -chardev socket,fd=11,id=bell ");
 	expect(&m, " -mon chardev=qmp,mode=control ");
 	expect(&m, " ktstr.ring=0x3fa00000,0x400000 loglevel=7 x=\"a b\" ");

@@ -184,8 +184,12 @@ static int add_cpus(const struct qemu_command *c, struct kt_strv *v)
 		r = add(v, "-icount", "shift=%u,sleep=off", qemu_icount_shift(nr));
 	if (r == 0)
 		r = add(v, "-rtc", "clock=vm");
+	/*
+	 * Everything that TCG has, under Intel's name: threads of a core share their caches only in leaf 4, which Linux
+	 * reads of Intel's (decision 15).
+	 */
 	if (r == 0)
-		r = add(v, "-cpu", "max");
+		r = add(v, "-cpu", "max,vendor=GenuineIntel");
 	/* One socket per LLC, never dies: the guest then sees exactly the asked level-3 caches. */
 	if (r == 0)
 		r = add(v, "-smp", "%u,sockets=%u,dies=1,cores=%u,threads=%u", nr, t->nr_llcs,
