@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Streaming JSON writer: exact 64-bit integers, valid UTF-8, balanced by assertion. Reading is cJSON's job. */
+/* Streaming JSON writer: exact 64-bit integers, valid UTF-8, balanced by assertion. Reading is others' job. */
 #ifndef KTSTR_BASE_JSON_H
 #define KTSTR_BASE_JSON_H
 
@@ -8,7 +8,7 @@
 
 #include "base/str.h"
 
-enum { KT_JSON_DEPTH_MAX = 64 };
+enum { KT_JSON_DEPTH_MAX = 192 };
 
 /*
  * Appends to a kt_buf that the caller owns. In an object every value call takes its key; in an array (and at
@@ -19,6 +19,7 @@ struct kt_json {
 	struct kt_buf *out;
 	bool pretty;
 	unsigned depth;
+	size_t nr; /* values begun so far: for who bounds a document */
 	struct {
 		bool object;
 		bool oneline;
@@ -31,6 +32,8 @@ void kt_json_init(struct kt_json *j, struct kt_buf *out, bool pretty);
 void kt_json_finish(struct kt_json *j);
 
 void kt_json_object_begin(struct kt_json *j, const char *key);
+/* The same, but all that is in it stays on one line even when pretty. */
+void kt_json_object_begin_oneline(struct kt_json *j, const char *key);
 void kt_json_object_end(struct kt_json *j);
 void kt_json_array_begin(struct kt_json *j, const char *key);
 /* The same, but its elements stay on one line even when pretty. */
@@ -39,6 +42,8 @@ void kt_json_array_end(struct kt_json *j);
 
 void kt_json_u64(struct kt_json *j, const char *key, uint64_t v);
 void kt_json_i64(struct kt_json *j, const char *key, int64_t v);
+/* An array of numbers on one line, fast. */
+void kt_json_bytes(struct kt_json *j, const char *key, const uint8_t *v, size_t len);
 /* NaN and infinities become null. */
 void kt_json_double(struct kt_json *j, const char *key, double v);
 void kt_json_bool(struct kt_json *j, const char *key, bool v);

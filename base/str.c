@@ -48,6 +48,13 @@ static bool buf_grow(struct kt_buf *b, size_t more)
 	return true;
 }
 
+char *kt_buf_room(struct kt_buf *b, size_t more)
+{
+	if (b->cap - b->len > more && !b->oom)
+		return b->data + b->len;
+	return buf_grow(b, more) ? b->data + b->len : NULL;
+}
+
 void kt_buf_add(struct kt_buf *b, const void *data, size_t len)
 {
 	if (!buf_grow(b, len))

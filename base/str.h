@@ -36,6 +36,16 @@ void kt_buf_vaddf(struct kt_buf *b, const char *fmt, va_list ap)
 void kt_buf_add_shell(struct kt_buf *b, const char *s);
 /* Add untrusted bytes so that a terminal stays sane: control bytes other than \n and \t become \xHH. */
 void kt_buf_add_printable(struct kt_buf *b, const void *data, size_t len);
+/*
+ * For who writes many small pieces: where @more bytes and a NUL have room, or NULL (oom); what was written there is added
+ * by kt_buf_put(), with the end of it.
+ */
+char *kt_buf_room(struct kt_buf *b, size_t more);
+static inline void kt_buf_put(struct kt_buf *b, char *end)
+{
+	*end = '\0';
+	b->len = (size_t)(end - b->data);
+}
 static inline bool kt_buf_ok(const struct kt_buf *b)
 {
 	return !b->oom;

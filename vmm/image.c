@@ -130,6 +130,11 @@ const char *vm_image_why(const struct vm_image *i)
 	return i->why;
 }
 
+const char *vm_image_notes(const struct vm_image *i)
+{
+	return i->notes ? i->notes : "";
+}
+
 void vm_image_seal(struct vm_image *i)
 {
 	if (i->kind == VM_IMAGE_RECORD)

@@ -73,7 +73,8 @@ struct vm_image {
 	bool sealed;
 	struct vm_image_child child;
 	struct vm_image_pages pages;
-	struct kt_buf file; /* pages of a loaded one are in it */
+	struct kt_buf file; /* pages and notes of a loaded one are in it */
+	const char *notes; /* NULL: it was not loaded */
 	char why[160];
 };
 

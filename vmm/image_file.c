@@ -6,8 +6,9 @@
  *   nr_pieces of struct image_piece    where RAM was, ascending
  *   nr_pages of uint64_t               guest frame numbers of the pages that follow, ascending
  *   nr_pages of VM_IMAGE_PAGE bytes    the pages
+ *   notes_bytes of text                what is not memory; its writer's own, without a NUL
  *
- * All little-endian; the file ends with the last page. A loaded file may come from anywhere: every number in it is
+ * All little-endian; the file ends with the notes. A loaded file may come from anywhere: every number in it is
  * checked, and what it costs is bounded by its own length.
  */
 #include <errno.h>
@@ -19,14 +20,14 @@
 #include "vmm/image.h"
 
 static const char magic[8] = { 'k', 't', 's', 't', 'r', 'i', 'm', 'g' };
-enum { FORMAT_VERSION = 1 };
+enum { FORMAT_VERSION = 2, NOTES_MAX = 16 << 20 };
 
 struct image_header {
 	char magic[8];
 	uint32_t version;
 	uint32_t page_bytes;
 	uint32_t nr_pieces;
-	uint32_t zero;
+	uint32_t notes_bytes;
 	uint64_t nr_pages;
 };
 struct image_piece {
@@ -44,14 +45,15 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "numbers are written a
 #define RAM_MAX (UINT64_C(1024) * VM_GIB)
 #define FILE_MAX \
 	(sizeof(struct image_header) + VM_PIECES_MAX * sizeof(struct image_piece) + \
-	 PAGES_MAX * (sizeof(uint64_t) + VM_IMAGE_PAGE))
+	 PAGES_MAX * (sizeof(uint64_t) + VM_IMAGE_PAGE) + NOTES_MAX)
 
 /* ---- writing ---- */
 
-/* What @with is for: once for the numbers, once for the pages. */
-static void for_each_kept(const struct vm_image_pages *p, struct kt_buf *b,
-			  void (*with)(struct kt_buf *b, uint64_t gfn, const uint8_t *page))
+void vm_image_each_page(const struct vm_image *i,
+			void (*fn)(void *ctx, gpa_t gpa, const void *page), void *ctx)
 {
+	const struct vm_image_pages *p = &i->pages;
+
 	for (size_t k = 0; k < p->nr_pieces; k++) {
 		const struct vm_image_piece *piece = &p->piece[k];
 
@@ -59,42 +61,27 @@ static void for_each_kept(const struct vm_image_pages *p, struct kt_buf *b,
 			const uint8_t *page = vm_image_page(p, piece->first_page + n);
 
 			if (page)
-				with(b, piece->gpa.v / VM_IMAGE_PAGE + n, page);
+				fn(ctx, (gpa_t){ piece->gpa.v + n * VM_IMAGE_PAGE }, page);
 		}
 	}
 }
 
-static void add_gfn(struct kt_buf *b, uint64_t gfn, const uint8_t *page)
+static void add_gfn(void *ctx, gpa_t gpa, const void *page)
 {
+	uint64_t gfn = gpa.v / VM_IMAGE_PAGE;
+
 	(void)page;
-	kt_buf_add(b, &gfn, sizeof(gfn));
+	kt_buf_add(ctx, &gfn, sizeof(gfn));
 }
 
-static void add_page(struct kt_buf *b, uint64_t gfn, const uint8_t *page)
+static void add_page(void *ctx, gpa_t gpa, const void *page)
 {
-	(void)gfn;
-	kt_buf_add(b, page, VM_IMAGE_PAGE);
+	(void)gpa;
+	kt_buf_add(ctx, page, VM_IMAGE_PAGE);
 }
 
-int vm_image_save(const struct vm_image *i, const char *path, struct kt_err *e)
+static void add_pieces(struct kt_buf *b, const struct vm_image_pages *p)
 {
-	const struct vm_image_pages *p = &i->pages;
-	const struct image_header h = {
-		.magic = { 'k', 't', 's', 't', 'r', 'i', 'm', 'g' },
-		.version = FORMAT_VERSION,
-		.page_bytes = VM_IMAGE_PAGE,
-		.nr_pieces = (uint32_t)p->nr_pieces,
-		.nr_pages = p->nr_kept,
-	};
-	kt_auto(buf) struct kt_buf b = { 0 };
-
-	if (p->nr_kept > PAGES_MAX)
-		return kt_fail(e, KT_E_HOST, EFBIG,
-			       "save %" PRIu64 " MiB of guest memory to '%s' (at most %" PRIu64
-			       " MiB)",
-			       vm_image_bytes(i) / VM_MIB, path,
-			       (uint64_t)(PAGES_MAX * VM_IMAGE_PAGE / VM_MIB));
-	kt_buf_add(&b, &h, sizeof(h));
 	for (size_t k = 0; k < p->nr_pieces; k++) {
 		const struct image_piece piece = {
 			.gpa = p->piece[k].gpa.v,
@@ -102,10 +89,49 @@ int vm_image_save(const struct vm_image *i, const char *path, struct kt_err *e)
 			.node = p->piece[k].node,
 		};
 
-		kt_buf_add(&b, &piece, sizeof(piece));
+		kt_buf_add(b, &piece, sizeof(piece));
 	}
-	for_each_kept(p, &b, add_gfn);
-	for_each_kept(p, &b, add_page);
+}
+
+static int check_sizes(const struct vm_image *i, size_t notes_bytes, const char *path,
+		       struct kt_err *e)
+{
+	if (i->pages.nr_kept > PAGES_MAX)
+		return kt_fail(e, KT_E_HOST, EFBIG,
+			       "save %" PRIu64 " MiB of guest memory to '%s' (at most %" PRIu64
+			       " MiB)",
+			       vm_image_bytes(i) / VM_MIB, path,
+			       (uint64_t)(PAGES_MAX * VM_IMAGE_PAGE / VM_MIB));
+	if (notes_bytes > NOTES_MAX)
+		return kt_fail(e, KT_E_HOST, EFBIG,
+			       "save %zu bytes of notes with guest memory to '%s' (at most %d)",
+			       notes_bytes, path, NOTES_MAX);
+	return 0;
+}
+
+int vm_image_save(const struct vm_image *i, const char *notes, const char *path, struct kt_err *e)
+{
+	const struct vm_image_pages *p = &i->pages;
+	size_t notes_bytes = notes ? strlen(notes) : 0;
+	const struct image_header h = {
+		.magic = { 'k', 't', 's', 't', 'r', 'i', 'm', 'g' },
+		.version = FORMAT_VERSION,
+		.page_bytes = VM_IMAGE_PAGE,
+		.nr_pieces = (uint32_t)p->nr_pieces,
+		.notes_bytes = (uint32_t)notes_bytes,
+		.nr_pages = p->nr_kept,
+	};
+	kt_auto(buf) struct kt_buf b = { 0 };
+	int r = check_sizes(i, notes_bytes, path, e);
+
+	if (r < 0)
+		return r;
+	kt_buf_add(&b, &h, sizeof(h));
+	add_pieces(&b, p);
+	vm_image_each_page(i, add_gfn, &b);
+	vm_image_each_page(i, add_page, &b);
+	if (notes)
+		kt_buf_add(&b, notes, notes_bytes);
 	if (!kt_buf_ok(&b))
 		return kt_fail(e, KT_E_HOST, ENOMEM, "save guest memory to '%s'", path);
 	return kt_context(e, kt_file_write_atomic(path, b.data, b.len, 0644, e),
@@ -154,14 +180,16 @@ static int take_header(struct reader *r, struct image_header *ret)
 		return bad(r, "it does not begin as one");
 	if (h.version != FORMAT_VERSION)
 		return bad(r, "its version is %" PRIu32 ", not %d", h.version, FORMAT_VERSION);
-	if (h.page_bytes != VM_IMAGE_PAGE || h.zero)
+	if (h.page_bytes != VM_IMAGE_PAGE)
 		return bad(r, "its pages are of %" PRIu32 " bytes", h.page_bytes);
 	if (h.nr_pieces == 0 || h.nr_pieces > VM_PIECES_MAX)
 		return bad(r, "it has %" PRIu32 " pieces of RAM", h.nr_pieces);
+	if (h.notes_bytes > NOTES_MAX)
+		return bad(r, "it has %" PRIu32 " bytes of notes", h.notes_bytes);
 	rest = r->file->len - sizeof(h);
 	if (h.nr_pages > PAGES_MAX ||
 	    rest != h.nr_pieces * sizeof(struct image_piece) +
-			    h.nr_pages * (sizeof(uint64_t) + VM_IMAGE_PAGE))
+			    h.nr_pages * (sizeof(uint64_t) + VM_IMAGE_PAGE) + h.notes_bytes)
 		return bad(r, "%" PRIu64 " pages do not make %zu bytes", h.nr_pages, r->file->len);
 	*ret = h;
 	return 0;
@@ -212,6 +240,17 @@ static int take_pages(struct reader *r, uint64_t nr, struct vm_image_pages *p)
 	return 0;
 }
 
+/* The last of the file, behind which there is the NUL that every kt_buf ends with. */
+static int take_notes(struct reader *r, uint32_t len, const char **ret)
+{
+	const char *notes = r->file->data + r->file->len - len;
+
+	if (memchr(notes, '\0', len))
+		return bad(r, "its notes are no text");
+	*ret = notes;
+	return 0;
+}
+
 int vm_image_parse(struct kt_buf *file, const char *path, struct vm_image **ret, struct kt_err *e)
 {
 	kt_auto(vm_image) struct vm_image *i = calloc(1, sizeof(*i));
@@ -229,6 +268,8 @@ int vm_image_parse(struct kt_buf *file, const char *path, struct vm_image **ret,
 		n = take_pieces(&r, h.nr_pieces, &i->pages);
 	if (n == 0)
 		n = take_pages(&r, h.nr_pages, &i->pages);
+	if (n == 0)
+		n = take_notes(&r, h.notes_bytes, &i->notes);
 	if (n < 0)
 		return n;
 	i->file = *file;

@@ -154,6 +154,7 @@ struct vm_backend {
 	size_t (*notes)(const void *m, const char *const **ret); /* may be NULL: none */
 	size_t (*exit_counts)(const void *m, struct vm_exit_count *ret,
 			      size_t size); /* may be NULL */
+	pid_t (*vcpu_thread)(const void *m, unsigned vcpu); /* may be NULL: none */
 };
 extern const struct vm_backend vm_backend_qemu;
 extern const struct vm_backend vm_backend_kvm;

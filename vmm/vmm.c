@@ -123,6 +123,11 @@ int vm_unwatch(struct vm *vm, unsigned id, struct kt_err *e)
 	return kt_context(e, vm->ops->unwatch(vm->machine, id, e), "end watch %u", id);
 }
 
+pid_t vm_vcpu_thread(const struct vm *vm, unsigned vcpu)
+{
+	return vm->ops->vcpu_thread ? vm->ops->vcpu_thread(vm->machine, vcpu) : 0;
+}
+
 size_t vm_ram_pieces(const struct vm *vm, const struct vm_ram **ret)
 {
 	*ret = vm->memory.layout.piece;

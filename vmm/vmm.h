@@ -6,19 +6,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
+#include "base/addr.h"
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/str.h"
 #include "base/topology.h"
 #include "guest/proto.h"
-
-typedef struct {
-	uint64_t v;
-} gpa_t;
-typedef struct {
-	uint64_t v;
-} gva_t;
 
 /* ---- accelerators ---- */
 
@@ -135,6 +130,8 @@ struct vm_regs {
 	uint64_t gpr[16]; /* rax rcx rdx rbx rsp rbp rsi rdi r8..r15 */
 };
 int vm_read_regs(struct vm *vm, unsigned vcpu, struct vm_regs *ret, struct kt_err *e);
+/* Of the thread that runs a vCPU, for counters of it; 0: it has none of its own, or none yet. kvm only. */
+pid_t vm_vcpu_thread(const struct vm *vm, unsigned vcpu);
 /* Report writes to @len (1, 2, 4, 8) bytes at a kernel virtual address. At most 4 at a time. Only while frozen. */
 int vm_watch_write(struct vm *vm, gva_t addr, unsigned len, unsigned *ret_id, struct kt_err *e);
 int vm_unwatch(struct vm *vm, unsigned id, struct kt_err *e);
@@ -211,10 +208,18 @@ void vm_image_seal(struct vm_image *i);
 int vm_image_read(struct vm_image *i, gpa_t gpa, void *buf, size_t len);
 /* Bytes of guest memory that were read of it, in whole pages: kept here, each once. */
 uint64_t vm_image_bytes(const struct vm_image *i);
-/* What was read of it, and where RAM was, into a file (vmm/image_file.c); whole or not at all. Also after the thaw. */
-int vm_image_save(const struct vm_image *i, const char *path, struct kt_err *e);
+/*
+ * What was read of it, and where RAM was, into a file (vmm/image_file.c); whole or not at all. Also after the thaw. @notes
+ * is a text that the file carries, for what is not memory; NULL: none.
+ */
+int vm_image_save(const struct vm_image *i, const char *notes, const char *path, struct kt_err *e);
 /* A sealed recording, of no machine. The file may come from anywhere: KT_E_HOST says what is wrong with it. */
 int vm_image_load(const char *path, struct vm_image **ret, struct kt_err *e);
+/* Of a loaded image; "": none. As long as the image. */
+const char *vm_image_notes(const struct vm_image *i);
+/* All pages that are kept here, ascending, of 4 KiB each. */
+void vm_image_each_page(const struct vm_image *i,
+			void (*fn)(void *ctx, gpa_t gpa, const void *page), void *ctx);
 
 /* ---- initramfs (newc) ---- */
 

@@ -8,7 +8,15 @@
 
 #include "vmm/image.h"
 
-enum { NR_PAGES_AT = 24, NR_PIECES_AT = 16, HEADER = 32, PIECE = 24, FUZZ_PAGES_MAX = 4 };
+enum {
+	NR_PIECES_AT = 16,
+	NOTES_BYTES_AT = 20,
+	NR_PAGES_AT = 24,
+	HEADER = 32,
+	PIECE = 24,
+	FUZZ_PAGES_MAX = 4,
+	FUZZ_NOTES_MAX = 4096,
+};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -20,18 +28,21 @@ static void check(bool ok, const char *what)
 	}
 }
 
-/* The numbers of the input, then zero pages. */
+/* The numbers of the input, then zero pages, and notes of whatever byte the input ends with. */
 static void pad(struct kt_buf *file)
 {
 	static const uint8_t page[VM_IMAGE_PAGE];
 	uint64_t nr_pages, want;
-	uint32_t nr_pieces;
+	uint32_t nr_pieces, notes_bytes;
+	char last;
 
 	if (file->len < HEADER)
 		return;
 	memcpy(&nr_pages, file->data + NR_PAGES_AT, sizeof(nr_pages));
 	memcpy(&nr_pieces, file->data + NR_PIECES_AT, sizeof(nr_pieces));
-	if (nr_pages > FUZZ_PAGES_MAX || nr_pieces > VM_PIECES_MAX)
+	memcpy(&notes_bytes, file->data + NOTES_BYTES_AT, sizeof(notes_bytes));
+	last = file->data[file->len - 1];
+	if (nr_pages > FUZZ_PAGES_MAX || nr_pieces > VM_PIECES_MAX || notes_bytes > FUZZ_NOTES_MAX)
 		return;
 	want = HEADER + nr_pieces * (uint64_t)PIECE + nr_pages * (8 + VM_IMAGE_PAGE);
 	while (file->len < want) {
@@ -39,6 +50,8 @@ static void pad(struct kt_buf *file)
 
 		kt_buf_add(file, page, rest < sizeof(page) ? (size_t)rest : sizeof(page));
 	}
+	while (file->len < want + notes_bytes && kt_buf_ok(file))
+		kt_buf_addc(file, last);
 }
 
 static void read_everywhere(struct vm_image *i)
@@ -74,6 +87,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check(r == 0 || (r == -EINVAL && e.kind == KT_E_HOST), "the error");
 	if (!i)
 		return 0;
+	check(strlen(vm_image_notes(i)) <= size + FUZZ_NOTES_MAX, "the notes");
 	check(vm_image_bytes(i) <= size + FUZZ_PAGES_MAX * VM_IMAGE_PAGE, "more than there is");
 	read_everywhere(i);
 	return 0;

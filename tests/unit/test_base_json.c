@@ -70,6 +70,77 @@ static void pretty_is_indented_with_byte_arrays_on_one_line(void **state)
 					    "}\n");
 }
 
+static void an_object_may_be_one_line_with_all_that_is_in_it(void **state)
+{
+	kt_auto(buf) struct kt_buf b = { 0 };
+	struct kt_json j;
+
+	(void)state;
+	kt_json_init(&j, &b, true);
+	kt_json_array_begin(&j, NULL);
+	kt_json_object_begin_oneline(&j, NULL);
+	kt_json_u64(&j, "n", 1);
+	kt_json_object_begin(&j, "o");
+	kt_json_null(&j, "x");
+	kt_json_object_end(&j);
+	kt_json_object_end(&j);
+	kt_json_array_end(&j);
+	kt_json_finish(&j);
+	assert_string_equal(kt_buf_str(&b), "[\n  {\"n\": 1, \"o\": {\"x\": null}}\n]\n");
+}
+
+static void a_byte_array_is_as_if_written_number_by_number(void **state)
+{
+	static const size_t lengths[] = { 0, 1, 511, 512, 513, 4096 };
+	uint8_t data[4096];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(data); i++)
+		data[i] = (uint8_t)(i * 13 + i / 256);
+	for (size_t i = 0; i < 2 * sizeof(lengths) / sizeof(lengths[0]); i++) {
+		kt_auto(buf) struct kt_buf fast = { 0 };
+		kt_auto(buf) struct kt_buf slow = { 0 };
+		size_t len = lengths[i / 2];
+		struct kt_json j;
+
+		kt_json_init(&j, &fast, i % 2);
+		kt_json_object_begin(&j, NULL);
+		kt_json_bytes(&j, "a", data, len);
+		kt_json_null(&j, "after");
+		kt_json_object_end(&j);
+		kt_json_finish(&j);
+		kt_json_init(&j, &slow, i % 2);
+		kt_json_object_begin(&j, NULL);
+		kt_json_array_begin_oneline(&j, "a");
+		for (size_t n = 0; n < len; n++)
+			kt_json_u64(&j, NULL, data[n]);
+		kt_json_array_end(&j);
+		kt_json_null(&j, "after");
+		kt_json_object_end(&j);
+		kt_json_finish(&j);
+		assert_string_equal(kt_buf_str(&fast), kt_buf_str(&slow));
+	}
+}
+
+/* More levels than the line breaks have spaces in stock. */
+static void deep_levels_are_indented(void **state)
+{
+	kt_auto(buf) struct kt_buf b = { 0 };
+	char expected[2 * KT_JSON_DEPTH_MAX + 8];
+	struct kt_json j;
+
+	(void)state;
+	kt_json_init(&j, &b, true);
+	for (unsigned i = 0; i < KT_JSON_DEPTH_MAX; i++)
+		kt_json_array_begin(&j, NULL);
+	kt_json_u64(&j, NULL, 1);
+	for (unsigned i = 0; i < KT_JSON_DEPTH_MAX; i++)
+		kt_json_array_end(&j);
+	kt_json_finish(&j);
+	(void)kt_snprintf(expected, sizeof(expected), "[\n%*s1\n", 2 * KT_JSON_DEPTH_MAX, "");
+	assert_non_null(strstr(kt_buf_str(&b), expected));
+}
+
 static void integers_are_exact(void **state)
 {
 	kt_auto(buf) struct kt_buf b = { 0 };
@@ -296,11 +367,46 @@ static void misuse_is_asserted(void **state)
 	}
 }
 
+/* The writer works in pieces: no character may be cut in two, and what is no character is one U+FFFD a byte. */
+static void long_strings_and_keys_are_as_short_ones(void **state)
+{
+	(void)state;
+	for (size_t at = 240; at < 270; at++) {
+		kt_auto(buf) struct kt_buf b = { 0 }, want = { 0 }, text = { 0 };
+		struct kt_json j;
+
+		for (size_t i = 0; i < at; i++)
+			kt_buf_addc(&text, 'x');
+		kt_buf_adds(&text, "\xe2\x86\x92\x80\x80\x80\x80\x80\n\xf0\x9f\x98\x80");
+		for (size_t i = 0; i < 600; i++)
+			kt_buf_addc(&text, 'y');
+		kt_buf_addc(&want, '{');
+		for (int i = 0; i < 2; i++) {
+			kt_buf_addc(&want, '"');
+			kt_buf_add(&want, text.data, at + 3);
+			for (int n = 0; n < 5; n++)
+				kt_buf_adds(&want, "\xef\xbf\xbd");
+			kt_buf_adds(&want, "\\n");
+			kt_buf_add(&want, text.data + at + 9, text.len - at - 9);
+			kt_buf_adds(&want, i ? "\"}" : "\":");
+		}
+		kt_json_init(&j, &b, false);
+		kt_json_object_begin(&j, NULL);
+		kt_json_str(&j, text.data, text.data);
+		kt_json_object_end(&j);
+		kt_json_finish(&j);
+		assert_string_equal(kt_buf_str(&b), kt_buf_str(&want));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_document_on_one_line),
 		cmocka_unit_test(pretty_is_indented_with_byte_arrays_on_one_line),
+		cmocka_unit_test(an_object_may_be_one_line_with_all_that_is_in_it),
+		cmocka_unit_test(a_byte_array_is_as_if_written_number_by_number),
+		cmocka_unit_test(deep_levels_are_indented),
 		cmocka_unit_test(integers_are_exact),
 		cmocka_unit_test(doubles_are_short_and_read_back_the_same),
 		cmocka_unit_test(strings_escape_what_they_must),
@@ -309,6 +415,7 @@ int main(void)
 		cmocka_unit_test(keys_are_escaped_too),
 		cmocka_unit_test(it_nests_to_its_limit),
 		cmocka_unit_test(misuse_is_asserted),
+		cmocka_unit_test(long_strings_and_keys_are_as_short_ones),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

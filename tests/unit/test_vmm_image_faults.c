@@ -159,7 +159,7 @@ static int save(void *ctx)
 {
 	struct vm_image *i = ctx;
 	struct kt_err e = { 0 };
-	int r = vm_image_save(i, env.path, &e);
+	int r = vm_image_save(i, "notes", env.path, &e);
 
 	if (r < 0)
 		assert_non_null(strstr(unit_err_text(&e), "save guest memory"));
@@ -186,7 +186,7 @@ static void a_file_that_cannot_be_written_or_read_is_an_error_and_leaves_the_old
 	uint64_t byte = 0;
 
 	(void)state;
-	assert_int_equal(vm_image_save(i, env.path, NULL), 0);
+	assert_int_equal(vm_image_save(i, "notes", env.path, NULL), 0);
 	assert_true(unit_fail_each(UNIT_FAULT_ALLOC, ENOMEM, save, i) > 0);
 	assert_true(unit_fail_each(UNIT_FAULT_IO, ENOSPC, save, i) >= 3);
 	assert_true(unit_fail_each(UNIT_FAULT_ALLOC, ENOMEM, load, NULL) > 2);
@@ -201,13 +201,13 @@ static void a_failed_save_leaves_the_old_file_and_nothing_beside_it(void **state
 {
 	struct vm_image *i = small_image();
 
-	assert_int_equal(vm_image_save(i, env.path, NULL), 0);
+	assert_int_equal(vm_image_save(i, "notes", env.path, NULL), 0);
 	assert_int_equal(unit_nr_entries(*state), 1);
 	for (unsigned n = 1; n <= 3; n++) {
 		unit_faults.errnum = EIO;
 		unit_faults.left = n;
 		unit_faults.kind = UNIT_FAULT_IO;
-		assert_int_equal(vm_image_save(i, env.path, NULL), -EIO);
+		assert_int_equal(vm_image_save(i, "notes", env.path, NULL), -EIO);
 		assert_int_equal(unit_nr_entries(*state), 1); /* nothing half-made beside it */
 		assert_int_equal(load(NULL), 0);
 	}

@@ -8,7 +8,13 @@
 #include "vmm/image.h"
 
 enum { PAGE = VM_IMAGE_PAGE, HEADER = 32, PIECE = 24, NR_PIECES = 3, NR_PAGES = 4 };
-enum { GFNS = HEADER + NR_PIECES * PIECE, PAGES = GFNS + NR_PAGES * 8 };
+enum {
+	GFNS = HEADER + NR_PIECES * PIECE,
+	PAGES = GFNS + NR_PAGES * 8,
+	NOTES = PAGES + NR_PAGES * PAGE
+};
+static const char notes[] = "a note\n";
+enum { NOTES_BYTES = sizeof(notes) - 1 };
 #define HIGH VM_HIGH_RAM_GPA
 
 static struct vm ram(void)
@@ -59,7 +65,7 @@ static void save(const char *path, enum vm_image_kind kind)
 	struct vm_image *i = walked(&vm, kind);
 	struct kt_err e = { 0 };
 
-	if (vm_image_save(i, path, &e) < 0)
+	if (vm_image_save(i, notes, path, &e) < 0)
 		fail_msg("%s", unit_err_text(&e));
 	vm_image_free(i);
 	vm_ram_unmap(&vm.memory);
@@ -76,6 +82,7 @@ static void check_loaded(const char *path)
 	assert_int_equal(vm_image_kind(i), VM_IMAGE_RECORD);
 	assert_string_equal(vm_image_why(i), "");
 	assert_int_equal(vm_image_bytes(i), NR_PAGES * PAGE);
+	assert_string_equal(vm_image_notes(i), notes);
 	for (unsigned k = 0; k < NR_PAGES; k++) {
 		memset(expected, 0, PAGE);
 		memcpy(expected + 8 * k, pattern, 2);
@@ -101,16 +108,44 @@ static void what_either_kind_has_read_is_there_again(void **state)
 	check_loaded(record);
 	check_loaded(fork);
 	assert_int_equal(vm_image_load(fork, &i, NULL), 0);
-	assert_int_equal(vm_image_save(i, again, NULL), 0);
+	assert_int_equal(vm_image_save(i, vm_image_notes(i), again, NULL), 0);
 	vm_image_free(i);
 	assert_int_equal(kt_file_read(record, 1 << 20, &a, NULL), 0);
 	assert_int_equal(kt_file_read(fork, 1 << 20, &b, NULL), 0);
 	assert_int_equal(kt_file_read(again, 1 << 20, &c, NULL), 0);
-	assert_int_equal(a.len, PAGES + NR_PAGES * PAGE);
+	assert_int_equal(a.len, NOTES + NOTES_BYTES);
 	assert_int_equal(b.len, a.len);
 	assert_int_equal(c.len, a.len);
 	assert_memory_equal(a.data, b.data, a.len);
 	assert_memory_equal(a.data, c.data, a.len);
+}
+
+struct seen {
+	size_t nr;
+	uint64_t gpa[NR_PAGES];
+};
+
+static void see(void *ctx, gpa_t gpa, const void *page)
+{
+	struct seen *s = ctx;
+
+	assert_true(s->nr < NR_PAGES);
+	assert_memory_equal((const uint8_t *)page + 8 * s->nr, pattern, 2);
+	s->gpa[s->nr++] = gpa.v;
+}
+
+static void its_pages_are_told_in_their_order(void **state)
+{
+	struct vm vm = ram();
+	struct vm_image *i = walked(&vm, VM_IMAGE_RECORD);
+	struct seen s = { 0 };
+
+	(void)state;
+	vm_image_each_page(i, see, &s);
+	assert_int_equal(s.nr, NR_PAGES);
+	assert_memory_equal(s.gpa, touched, sizeof(touched));
+	vm_image_free(i);
+	vm_ram_unmap(&vm.memory);
 }
 
 static void an_empty_recording_is_one(void **state)
@@ -121,11 +156,12 @@ static void an_empty_recording_is_one(void **state)
 	char byte;
 
 	assert_int_equal(vm_image_create(&vm, VM_IMAGE_RECORD, &i, NULL), 0);
-	assert_int_equal(vm_image_save(i, path, NULL), 0);
+	assert_int_equal(vm_image_save(i, NULL, path, NULL), 0);
 	vm_image_free(i);
 	vm_ram_unmap(&vm.memory);
 	assert_int_equal(vm_image_load(path, &i, NULL), 0);
 	assert_int_equal(vm_image_read(i, (gpa_t){ 0 }, &byte, 1), -ENODATA);
+	assert_string_equal(vm_image_notes(i), "");
 	vm_image_free(i);
 }
 
@@ -141,17 +177,21 @@ static const struct damage damages[] = {
 	{ "it ends within its header", 0, 0, 0 },
 	{ "it ends within its header", HEADER - 1, 0, 0 },
 	{ "4 pages do not make 32 bytes", HEADER, 0, 0 },
-	{ "4 pages do not make 16519 bytes", PAGES + NR_PAGES *PAGE - 1, 0, 0 },
+	{ "4 pages do not make 16526 bytes", NOTES + NOTES_BYTES - 1, 0, 0 },
 	{ "it does not begin as one", 7, 1, 0 },
-	{ "its version is 2, not 1", 8, 4, 2 },
+	{ "its version is 1, not 2", 8, 4, 1 },
 	{ "its pages are of 65536 bytes", 12, 4, 65536 },
+	{ "it has 16777217 bytes of notes", 20, 4, (16 << 20) + 1 },
+	{ "it has 4294967295 bytes of notes", 20, 4, UINT32_MAX },
+	{ "4 pages do not make 16527 bytes", 20, 4, NOTES_BYTES + 1 },
+	{ "its notes are no text", NOTES + 2, 1, 0 },
 	{ "it has 0 pieces of RAM", 16, 4, 0 },
 	{ "it has 4294967295 pieces of RAM", 16, 4, UINT32_MAX },
-	{ "4 pages do not make 16520 bytes", 16, 4, 2 },
-	{ "3 pages do not make 16520 bytes", 24, 8, 3 },
-	{ "18446744073709551615 pages do not make 16520 bytes", 24, 8, UINT64_MAX },
+	{ "4 pages do not make 16527 bytes", 16, 4, 2 },
+	{ "3 pages do not make 16527 bytes", 24, 8, 3 },
+	{ "18446744073709551615 pages do not make 16527 bytes", 24, 8, UINT64_MAX },
 	/* as many as make the same length, with the carry lost */
-	{ "2305843009213693956 pages do not make 16520 bytes", 24, 8,
+	{ "2305843009213693956 pages do not make 16527 bytes", 24, 8,
 	  NR_PAGES + (UINT64_C(1) << 61) },
 	{ "0xa0000 bytes at gpa 0x0000000000000001 are no RAM", HEADER, 8, 1 },
 	{ "0x700000 bytes at gpa 0x0000000000001000 are no RAM", HEADER + PIECE, 8, 0x1000 },
@@ -219,6 +259,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_either_kind_has_read_is_there_again),
+		cmocka_unit_test(its_pages_are_told_in_their_order),
 		cmocka_unit_test(an_empty_recording_is_one),
 		cmocka_unit_test(a_damaged_file_is_told_by_what_is_wrong_with_it),
 		cmocka_unit_test(a_file_that_is_not_there_is_named),

@@ -3,6 +3,8 @@
 #include "tests/unit/unit.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "vmm/internal.h"
@@ -249,6 +251,92 @@ static void nonsense_on_qmp_is_survived(void **state)
 	qmp_done(&q);
 }
 
+/* ---- an emulator that hangs ---- */
+
+/* A process that is there and says nothing, with all that a machine has of one. */
+static void begin_hung(struct qemu *q, int theirs[3])
+{
+	const char *const argv[] = { "sleep", "1000", NULL };
+	const struct kt_proc_opts o = { .argv = argv, .stdout_fd = -1, .stderr_fd = -1 };
+	int pair[3][2];
+
+	*q = (struct qemu){ .proc = KT_PROC_NONE, .stderr_fd = -1, .frames = { .told = true } };
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair[i]), 0);
+		theirs[i] = pair[i][1];
+	}
+	q->ours[0] = pair[0][0];
+	q->ours[1] = pair[1][0];
+	qmp_init(&q->qmp, pair[2][0]);
+	q->qmp.limit_ns = 1000000;
+	gdb_init(&q->gdb, -1);
+	q->console = malloc(16 << 10);
+	assert_non_null(q->console);
+	assert_int_equal(kt_proc_start(&o, &q->proc, NULL), 0);
+	assert_int_equal(qemu_events_init(q, NULL), 0);
+}
+
+static void end_hung(struct qemu *q, const int theirs[3])
+{
+	kt_proc_kill(&q->proc);
+	for (size_t i = 0; i < 3; i++)
+		close(theirs[i]);
+	close(q->ours[0]);
+	close(q->ours[1]);
+	close(q->epoll_fd);
+	close(q->wake_fd);
+	close(q->tick_fd);
+	qmp_done(&q->qmp);
+	free(q->console);
+}
+
+static void an_emulator_that_does_not_answer_is_ended_and_said_to_have_hung(void **state)
+{
+	struct vm_event ev = { .type = VM_EV_NONE };
+	struct kt_err e = { 0 };
+	char asked[256];
+	struct qemu q;
+	int theirs[3];
+	ssize_t n;
+
+	(void)state;
+	begin_hung(&q, theirs);
+	assert_int_equal(qemu_freeze(&q, &e), -ETIMEDOUT);
+	assert_non_null(strstr(unit_err_text(&e), "ask QEMU to 'stop': QEMU does not answer"));
+	/* Nothing more is asked of it, and nothing is waited for. */
+	assert_int_equal(qemu_freeze(&q, NULL), -ETIMEDOUT);
+	n = recv(theirs[2], asked, sizeof(asked) - 1, MSG_DONTWAIT);
+	assert_true(n > 0);
+	asked[n] = '\0';
+	assert_ptr_equal(strchr(asked, '\n'), asked + n - 1);
+	while (ev.type != VM_EV_END)
+		assert_int_equal(qemu_wait(&q, 10000, &ev, NULL), 0);
+	assert_int_equal(ev.end, VM_END_CRASHED);
+	assert_non_null(strstr(ev.text, "QEMU did not answer within"));
+	end_hung(&q, theirs);
+}
+
+static void a_gdb_stub_that_does_not_answer_is_asked_nothing_more(void **state)
+{
+	struct vm_regs regs;
+	char asked[64];
+	struct gdb g;
+	int pair[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	gdb_init(&g, pair[0]);
+	g.limit_ns = 1000000;
+	assert_int_equal(gdb_read_regs(&g, 0, &regs, NULL), -ETIMEDOUT);
+	assert_true(g.hung);
+	assert_int_equal(recv(pair[1], asked, sizeof(asked), MSG_DONTWAIT), strlen("$Hgp1.1#00"));
+	assert_int_equal(gdb_read_regs(&g, 0, &regs, NULL), -ETIMEDOUT);
+	assert_int_equal(gdb_resume(&g, NULL), -ETIMEDOUT);
+	assert_int_equal(recv(pair[1], asked, sizeof(asked), MSG_DONTWAIT), -1);
+	gdb_done(&g);
+	close(pair[1]);
+}
+
 /* ---- gdb ---- */
 
 static int packet(const char *bytes, size_t len, struct kt_buf *in, struct kt_buf *ret)
@@ -408,6 +496,8 @@ int main(void)
 		cmocka_unit_test(events_are_known_whole_or_in_pieces),
 		cmocka_unit_test(only_the_reply_that_is_waited_for_is_kept),
 		cmocka_unit_test(nonsense_on_qmp_is_survived),
+		cmocka_unit_test(an_emulator_that_does_not_answer_is_ended_and_said_to_have_hung),
+		cmocka_unit_test(a_gdb_stub_that_does_not_answer_is_asked_nothing_more),
 		cmocka_unit_test(gdb_packets_are_unescaped_and_checked),
 		cmocka_unit_test(a_gdb_packet_without_an_end_is_refused),
 		cmocka_unit_test(registers_come_in_the_order_of_the_architecture),

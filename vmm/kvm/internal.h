@@ -167,6 +167,7 @@ struct kvm_clock_state {
 
 int kvm_freeze(void *m, struct kt_err *e);
 int kvm_thaw(void *m, struct kt_err *e);
+pid_t kvm_vcpu_thread(const void *m, unsigned vcpu);
 int kvm_read_regs(void *m, unsigned vcpu, struct vm_regs *ret, struct kt_err *e);
 int kvm_watch_write(void *m, gva_t addr, unsigned len, unsigned *ret_id, struct kt_err *e);
 int kvm_unwatch(void *m, unsigned id, struct kt_err *e);

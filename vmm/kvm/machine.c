@@ -495,4 +495,5 @@ const struct vm_backend vm_backend_kvm = {
 	.check_ram = kvm_check_ram,
 	.notes = kvm_notes,
 	.exit_counts = kvm_exit_counts,
+	.vcpu_thread = kvm_vcpu_thread,
 };

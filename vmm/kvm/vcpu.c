@@ -122,6 +122,13 @@ static void run_loop(struct kvm_vcpu *v)
 	}
 }
 
+pid_t kvm_vcpu_thread(const void *m, unsigned vcpu)
+{
+	const struct kvm_machine *machine = m;
+
+	return vcpu < machine->nr_cpus ? atomic_load(&machine->vcpu[vcpu].tid) : 0;
+}
+
 static void *vcpu_thread(void *arg)
 {
 	struct kvm_vcpu *v = arg;

@@ -241,6 +241,11 @@ static void add_last_line(const struct qemu *q, struct kt_buf *b)
 	kt_buf_add_printable(b, last, strnlen(last, LAST_LINE_MAX));
 }
 
+static bool is_hung(const struct qemu *q)
+{
+	return q->qmp.hung || q->gdb.hung;
+}
+
 static void judge_end(const struct qemu *q, struct vm_event *ret)
 {
 	kt_auto(buf) struct kt_buf b = { 0 };
@@ -256,6 +261,9 @@ static void judge_end(const struct qemu *q, struct vm_event *ret)
 		kt_buf_adds(&b, "the guest reset the machine");
 	} else {
 		ret->end = VM_END_CRASHED;
+		if (is_hung(q))
+			kt_buf_addf(&b, "QEMU did not answer within %llu s, and was ended: ",
+				    (unsigned long long)(QEMU_REPLY_LIMIT_NS / 1000000000));
 		kt_buf_adds(&b, "QEMU ");
 		kt_proc_end_format(&b, &q->end);
 		if (q->qmp.reason[0])
@@ -330,6 +338,9 @@ int qemu_wait(void *m, int timeout_ms, struct vm_event *ret, struct kt_err *e)
 	struct vm_event event = { .type = VM_EV_NONE };
 	int n;
 
+	/* Whether it stands or runs nobody knows, and nobody can say any more. Its end then comes as an event. */
+	if (is_hung(q) && !q->ended && q->proc.pid)
+		kt_proc_signal(&q->proc, SIGKILL);
 	for (;;) {
 		/*
 		 * Also before reporting what is at hand, so that no source waits for another to dry

@@ -12,8 +12,6 @@
 #include "base/parse.h"
 #include "vmm/qemu/internal.h"
 
-#define REPLY_TIMEOUT_NS (UINT64_C(60) * 1000000000)
-
 /*
  * The "g" reply of x86-64 with xmlRegisters: rax rbx rcx rdx rsi rdi rbp rsp r8-r15 rip, eflags and
  * six segment registers of 4 bytes, fs_base gs_base k_gs_base cr0 cr2 cr3 ...
@@ -29,7 +27,7 @@ enum {
 
 void gdb_init(struct gdb *g, int fd)
 {
-	*g = (struct gdb){ .fd = fd };
+	*g = (struct gdb){ .fd = fd, .limit_ns = QEMU_REPLY_LIMIT_NS };
 }
 
 void gdb_done(struct gdb *g)
@@ -173,6 +171,11 @@ void gdb_judge_stop(struct gdb *g, const char *packet)
 
 /* ---- the wire ---- */
 
+static int does_not_answer(struct kt_err *e)
+{
+	return kt_fail(e, KT_E_TOOL, ETIMEDOUT, "QEMU's gdb stub does not answer");
+}
+
 static int send_packet(struct gdb *g, const char *text, struct kt_err *e)
 {
 	char packet[128];
@@ -180,6 +183,8 @@ static int send_packet(struct gdb *g, const char *text, struct kt_err *e)
 	size_t len, at = 0;
 	ssize_t n;
 
+	if (g->hung) /* else a late answer would be taken for that to this */
+		return does_not_answer(e);
 	for (const char *p = text; *p; p++)
 		sum += (unsigned char)*p;
 	if (kt_snprintf(packet, sizeof(packet), "$%s#%02x", text, sum) < 0)
@@ -218,7 +223,7 @@ static int pump_once(struct gdb *g)
 
 static int receive(struct gdb *g, struct kt_buf *ret, struct kt_err *e)
 {
-	uint64_t deadline = kt_now_ns() + REPLY_TIMEOUT_NS;
+	uint64_t deadline = kt_now_ns() + g->limit_ns;
 	struct pollfd p = { .fd = g->fd, .events = POLLIN };
 	int r;
 
@@ -231,8 +236,10 @@ static int receive(struct gdb *g, struct kt_buf *ret, struct kt_err *e)
 		r = poll(&p, 1, kt_poll_timeout(deadline));
 		if (r < 0 && errno != EINTR)
 			return kt_fail(e, KT_E_HOST, errno, "wait for QEMU's gdb stub");
-		if (r == 0 && kt_now_ns() >= deadline)
-			return kt_fail(e, KT_E_TOOL, ETIMEDOUT, "QEMU's gdb stub does not answer");
+		if (r == 0 && kt_now_ns() >= deadline) {
+			g->hung = true;
+			return does_not_answer(e);
+		}
 		r = pump_once(g);
 		if (r < 0 && r != -EAGAIN)
 			return kt_fail(e, KT_E_TOOL, ENOTCONN, "QEMU's gdb stub is gone");

@@ -20,6 +20,11 @@ enum {
 	QEMU_FD_NODE0 = 20,
 };
 enum { QEMU_NR_CHANNELS = 4, QEMU_WATCHES_MAX = 4 };
+/*
+ * An answer takes microseconds, on a host that is drowning seconds. Seen once in 60 machines: QEMU 10.0.2 with -icount that
+ * never answered "stop" again. It is ended then: nothing would come of waiting for it.
+ */
+#define QEMU_REPLY_LIMIT_NS (UINT64_C(20) * 1000000000)
 
 /* ---- the command line (command.c) ---- */
 
@@ -56,6 +61,8 @@ struct qmp {
 	enum qmp_shutdown shutdown;
 	char reason[64]; /* SHUTDOWN's own word */
 	uint64_t resumes, stops; /* events seen */
+	uint64_t limit_ns; /* for an answer */
+	bool hung; /* there was none: no more questions */
 	bool closed; /* end of file, or it talked nonsense */
 };
 void qmp_init(struct qmp *q, int fd);
@@ -91,6 +98,8 @@ struct gdb {
 	bool hit; /* a watch hit that was not reported yet */
 	unsigned hit_id;
 	bool closed;
+	uint64_t limit_ns; /* as of QMP */
+	bool hung;
 };
 void gdb_init(struct gdb *g, int fd);
 void gdb_done(struct gdb *g);

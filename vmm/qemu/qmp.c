@@ -14,12 +14,10 @@
 
 /* A line is a few hundred bytes, "info mtree" of a big machine some ten thousand. */
 #define LINE_MAX_BYTES (4U << 20)
-/* A command takes microseconds; on a host that is drowning, this long. */
-#define REPLY_TIMEOUT_NS (UINT64_C(60) * 1000000000)
 
 void qmp_init(struct qmp *q, int fd)
 {
-	*q = (struct qmp){ .fd = fd, .next_id = 1 };
+	*q = (struct qmp){ .fd = fd, .next_id = 1, .limit_ns = QEMU_REPLY_LIMIT_NS };
 }
 
 void qmp_done(struct qmp *q)
@@ -138,6 +136,11 @@ void qmp_pump(struct qmp *q)
 		q->closed = true;
 }
 
+static int does_not_answer(struct kt_err *e)
+{
+	return kt_fail(e, KT_E_TOOL, ETIMEDOUT, "QEMU does not answer");
+}
+
 /* Wait for input and take it. */
 static int wait_input(struct qmp *q, uint64_t deadline_ns, struct kt_err *e)
 {
@@ -147,11 +150,15 @@ static int wait_input(struct qmp *q, uint64_t deadline_ns, struct kt_err *e)
 	if (q->closed)
 		return kt_fail(e, KT_E_TOOL, ENOTCONN, "QEMU has ended%s%s",
 			       q->reason[0] ? ": " : "", q->reason);
+	if (q->hung)
+		return does_not_answer(e);
 	n = poll(&p, 1, kt_poll_timeout(deadline_ns));
 	if (n < 0 && errno != EINTR)
 		return kt_fail(e, KT_E_HOST, errno, "wait for QEMU");
-	if (n == 0 && kt_now_ns() >= deadline_ns)
-		return kt_fail(e, KT_E_TOOL, ETIMEDOUT, "QEMU does not answer");
+	if (n == 0 && kt_now_ns() >= deadline_ns) {
+		q->hung = true;
+		return does_not_answer(e);
+	}
 	qmp_pump(q);
 	return 0;
 }
@@ -221,12 +228,13 @@ static int run(struct qmp *q, const char *command, const char *monitor_line, cha
 	       struct kt_err *e)
 {
 	const char *shown = monitor_line ? monitor_line : command;
-	uint64_t deadline = kt_now_ns() + REPLY_TIMEOUT_NS;
+	uint64_t deadline = kt_now_ns() + q->limit_ns;
 	cJSON *reply;
 	int r;
 
 	q->wanted_id = q->next_id;
-	r = send_command(q, command, monitor_line, e);
+	/* An answer that comes late after all would be to a question that nobody asks any more. */
+	r = q->hung ? does_not_answer(e) : send_command(q, command, monitor_line, e);
 	while (r >= 0 && !q->reply)
 		r = wait_input(q, deadline, e);
 	reply = q->reply;
@@ -252,7 +260,7 @@ int qmp_monitor(struct qmp *q, const char *line, char **ret_text, struct kt_err 
 
 int qmp_wait_resumed(struct qmp *q, uint64_t count, struct kt_err *e)
 {
-	uint64_t deadline = kt_now_ns() + REPLY_TIMEOUT_NS;
+	uint64_t deadline = kt_now_ns() + q->limit_ns;
 	int r = 0;
 
 	while (r >= 0 && q->resumes < count)
