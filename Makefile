@@ -90,7 +90,7 @@ group = -Wl,--start-group $(1) -Wl,--end-group
 
 bpf-skels := $(bpf-objs:%=$(O)/bpf/%.skel.h)
 module-sources := $(foreach m,$(modules),$($(m)-src))
-guest-programs := $(if $(guest-init-src),$(O)/guest/init) $(if $(scx_ktstr-src),$(O)/bpf/scx_ktstr)
+guest-programs := $(if $(guest-init-src),$(O)/guest/init) $(if $(guest-probe-src),$(O)/guest/probe) $(if $(scx_ktstr-src),$(O)/bpf/scx_ktstr)
 programs := $(if $(driver-src),$(O)/ktstr-make)
 
 .PHONY: all
@@ -119,6 +119,10 @@ $(O)/obj/%.o: %.S $(O)/flags
 $(O)/guest-obj/%.o: %.c $(O)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$< (guest))$(CC) $(kt-cflags) $(pkg-flags) -ffunction-sections $(deps-flags) -c $< -o $@
+
+$(O)/guest-obj/%.o: %.S $(O)/flags
+	@mkdir -p $(@D)
+	$(call say,AS,$< (guest))$(CC) $(kt-asflags) $(as-defines) $(deps-flags) -c $< -o $@
 
 define archive
 @mkdir -p $(@D)
@@ -152,6 +156,17 @@ $(O)/guest/init: $(guest-init-objs) $(call guest-libs-of,guest) $(O)/flags
 	$(call say,LINK,$(@:$(O)/%=%))$(CC) -static -Wl,--gc-sections $(filter %.o,$^) \
 		$(call group,$(filter %.a,$^)) $(guest-init-libs) -o $@.debug && strip -o $@ $@.debug
 
+# The object as bpftool links it: section sizes and places of variables are in its BTF then, as the kernel wants them.
+$(O)/bpf/probe_bp.o: $(O)/bpf/probe.bpf.o
+	$(call say,BPFLINK,$(@:$(O)/%=%))$(BPFTOOL) gen object $@ $<
+guest-probe-objs := $(call objects,$(O)/guest-obj,$(guest-probe-src))
+$(O)/guest-obj/guest/probe_bytes.o: as-defines = -DPROBE_OBJECT_PATH='"$(O)/bpf/probe_bp.o"'
+$(O)/guest-obj/guest/probe_bytes.o: $(O)/bpf/probe_bp.o
+$(O)/guest/probe: $(guest-probe-objs) $(call guest-libs-of,guest) $(O)/flags
+	@mkdir -p $(@D)
+	$(call say,LINK,$(@:$(O)/%=%))$(CC) -static -Wl,--gc-sections $(filter %.o,$^) \
+		$(call group,$(filter %.a,$^)) -o $@.debug && strip -o $@ $@.debug
+
 scx_ktstr-objs := $(call objects,$(O)/guest-obj,$(scx_ktstr-src))
 scx_ktstr-link ?= -static
 $(O)/bpf/scx_ktstr: $(scx_ktstr-objs) $(call guest-libs-of,bpf) $(O)/flags
@@ -180,8 +195,8 @@ $(call objects,$(O)/obj,$(bpf-users)) $(call objects,$(O)/guest-obj,$(bpf-users)
 
 # --- ktstr-make -------------------------------------------------------------------------------------
 embed-objs := $(call objects,$(O)/obj,$(filter %.S,$(driver-src)))
-$(embed-objs): as-defines = -DGUEST_INIT_PATH='"$(O)/guest/init"'
-$(embed-objs): $(O)/guest/init
+$(embed-objs): as-defines = -DGUEST_INIT_PATH='"$(O)/guest/init"' -DGUEST_PROBE_PATH='"$(O)/guest/probe"'
+$(embed-objs): $(O)/guest/init $(O)/guest/probe
 $(O)/ktstr-make: $(call libs-of,driver) $(O)/flags
 	@mkdir -p $(@D)
 	$(call say,LINK,$(@:$(O)/%=%))$(call linker-of,driver) $(san-flags) $(LDFLAGS) \
@@ -213,8 +228,8 @@ include $(wildcard tests/*/module.mk)
 cli-tests := $(wildcard tests/cli/*.bats)
 vm-tests := $(wildcard tests/vm/*.bats)
 kvm-tests := $(wildcard tests/kvm/*.bats)
-# The shorter ones of these; all take longer than CI has.
-ci-kvm-tests := tests/kvm/demo.bats
+# The shorter ones of these; with all of them CI would take longer than it may.
+ci-kvm-tests := tests/kvm/demo.bats tests/kvm/capture.bats
 slow-tests := $(wildcard tests/slow/*.bats)
 kernel-tests := $(wildcard tests/kernels/*.bats)
 tree-tests := scripts/check-layers scripts/check-headers
@@ -243,7 +258,7 @@ check-unit: unit-tests
 	@$(test-kernel); $(run-tests) $(unit-tests)
 check-cli: all $(test-programs)
 	@$(run-tests) $(cli-tests)
-check-vm: all
+check-vm: all $(test-programs)
 	@$(run-tests) $(vm-tests)
 check-slow: all $(test-programs)
 	@$(run-tests) $(slow-tests)
@@ -256,7 +271,7 @@ check-layers check-headers:
 
 # --- lint and format ------------------------------------------------------------------------------------
 # M=base: only that module's.
-c-sources := $(filter $(if $(M),$(M:%=%/%),%).c,$(module-sources) $(guest-init-src) $(scx_ktstr-src)) \
+c-sources := $(filter $(if $(M),$(M:%=%/%),%).c,$(module-sources) $(guest-init-src) $(guest-probe-src) $(scx_ktstr-src)) \
 	$(wildcard tests/unit/test_$(if $(M),$(subst -,_,$(M))_)*.c tests/fuzz/fuzz_$(if $(M),$(subst -,_,$(M))_)*.c) \
 	$(if $(M),,$(wildcard $(addprefix tests/,$(addsuffix /*.c,bench data faultd guests kvm vm/progs))))
 formatted = $(wildcard $(addsuffix *.[ch],$(sort $(dir $(c-sources)))) bpf/*.c bpf/*.h include/ktstr/*.h)
@@ -267,7 +282,7 @@ bats-sources = $(cli-tests) $(vm-tests) $(slow-tests) $(kernel-tests) $(kvm-test
 bats-off := SC2164,SC2030,SC2031,SC2016,SC2154,SC2314,SC2315
 lint-pkg-flags = $(call pkg-cflags,$(sort $(foreach m,$(modules),$($(m)-pkgs))))
 lint-flags = $(c-lang) $(defines) $(lint-defines) $(includes) $(lint-pkg-flags)
-$(O)/lint/tests/vm/progs/%: lint-defines = -DINNER='""'
+$(O)/lint/tests/vm/progs/% $(O)/lint/tests/bench/%: lint-defines = -DINNER='""'
 .PHONY: lint lint-shell format format-check
 # Tests are not for the analyzer: it does not know that cmocka's assertions do not return.
 lint: $(c-sources:%=$(O)/lint/%.tidy) $(c-sources:%=$(O)/lint/%.cppcheck) lint-shell \

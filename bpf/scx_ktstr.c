@@ -40,6 +40,7 @@ struct options {
 	bool verify_loop;
 	bool scattershot;
 	bool slow;
+	bool crash;
 	bool verbose;
 };
 
@@ -61,6 +62,7 @@ static const char help[] =
 	"  --degrade          place tasks badly from the start\n"
 	"  --scattershot      send every task to a random CPU\n"
 	"  --slow             dispatch in one round of four\n"
+	"  --crash            end in an error of its own in the first dispatch\n"
 	"  --fail-verify      load a program that the verifier rejects\n"
 	"  --verify-loop      the same, after some blocks that it accepts\n"
 	"  --timeout-ms=N     watchdog timeout, 1 to 30000 (default: the kernel's)\n"
@@ -121,6 +123,7 @@ static int parse_options(int argc, char **argv, struct options *opts)
 		VERIFY_LOOP,
 		SCATTERSHOT,
 		SLOW,
+		CRASH,
 		TIMEOUT_MS
 	};
 	static const struct option table[] = {
@@ -131,6 +134,7 @@ static int parse_options(int argc, char **argv, struct options *opts)
 		{ "verify-loop", no_argument, NULL, VERIFY_LOOP },
 		{ "scattershot", no_argument, NULL, SCATTERSHOT },
 		{ "slow", no_argument, NULL, SLOW },
+		{ "crash", no_argument, NULL, CRASH },
 		{ "timeout-ms", required_argument, NULL, TIMEOUT_MS },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "help", no_argument, NULL, 'h' },
@@ -162,6 +166,9 @@ static int parse_options(int argc, char **argv, struct options *opts)
 			break;
 		case SLOW:
 			opts->slow = true;
+			break;
+		case CRASH:
+			opts->crash = true;
 			break;
 		case TIMEOUT_MS:
 			r = parse_timeout(optarg, &opts->timeout_ms);
@@ -259,6 +266,7 @@ static struct bpf *load(const struct options *opts)
 	skel->rodata->verify_loop = opts->verify_loop;
 	skel->rodata->scattershot = opts->scattershot;
 	skel->rodata->slow = opts->slow;
+	skel->bss->crash = opts->crash;
 	skel->struct_ops.ktstr_ops->timeout_ms = opts->timeout_ms;
 	r = bpf__load(skel);
 	if (r < 0) {

@@ -109,6 +109,7 @@ struct cfg_test {
 	size_t nr_cgroups;
 	struct scn_checks checks;
 	struct scn_expect expect; /* pattern owned by the project */
+	uint32_t nr_periodic; /* captures, evenly over the duration */
 	struct kt_strv kargs;
 	struct kt_strv sysctls;
 	bool performance; /* vm_config.performance */

@@ -69,6 +69,7 @@ enum cfg_table {
 	CFG_T_NODE,
 	CFG_T_ASSERT,
 	CFG_T_EXPECT,
+	CFG_T_SNAPSHOTS,
 	CFG_T_VM,
 	CFG_T_CACHE,
 	CFG_T_NR,
@@ -149,7 +150,7 @@ cfg_apply_fn cfg_apply_test_name, cfg_apply_test_scheduler, cfg_apply_scheduler_
 	cfg_apply_topology;
 cfg_apply_fn cfg_apply_cgroups, cfg_apply_assert, cfg_apply_expect, cfg_apply_exit,
 	cfg_apply_message, cfg_apply_kargs;
-cfg_apply_fn cfg_apply_sysctls;
+cfg_apply_fn cfg_apply_sysctls, cfg_apply_snapshots;
 cfg_apply_fn cfg_apply_cgroup_name, cfg_apply_workers, cfg_apply_work, cfg_apply_work_type,
 	cfg_apply_cpuset;
 cfg_apply_fn cfg_apply_nodes, cfg_apply_distances;
@@ -163,6 +164,7 @@ struct cfg_test_build {
 	const struct cfg_node *topology;
 	const struct cfg_node *cgroups;
 	const struct cfg_node *expect;
+	const struct cfg_node *snapshots;
 };
 
 /* A topology's table while it is read. */

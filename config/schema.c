@@ -120,7 +120,8 @@ const struct cfg_key cfg_keys[] = {
 	  "run only when asked for with --ignored or --include-ignored", .apply = cfg_apply_bool,
 	  TEST(ignored) },
 	{ CFG_T_TEST, "gauntlet", "table", "", "the topologies of --gauntlet", .apply = NULL },
-	{ CFG_T_TEST, "snapshots", "table", "", "periodic captures", .apply = NULL },
+	{ CFG_T_TEST, "snapshots", "table", "", "captures of guest memory while the test runs",
+	  .apply = cfg_apply_snapshots },
 	{ CFG_T_TEST, "steps", "array of tables", "", "what happens during the test",
 	  .apply = NULL },
 
@@ -192,6 +193,13 @@ const struct cfg_key cfg_keys[] = {
 	  "an extended regular expression that the kernel's reason or message must match as well",
 	  .apply = cfg_apply_message },
 
+	{ CFG_T_SNAPSHOTS, "periodic", "integer", "0",
+	  "so many captures, evenly over the duration without its first and last tenth, at least 100ms apart; each "
+	  "stops the machine for some milliseconds, which its clock does not see. Into "
+	  "TEST-HASH.snapshot.periodic_NNN.json",
+	  .apply = cfg_apply_u32, FIELD(struct cfg_test_build, t.nr_periodic),
+	  WITHIN(0, SCN_PERIODIC_MAX) },
+
 	{ CFG_T_VM, "accel", "string", "\"auto\"", "\"auto\", \"kvm\" or \"tcg\"",
 	  .apply = cfg_apply_accel },
 	{ CFG_T_VM, "time-scale", "number", "4",
@@ -238,6 +246,8 @@ const char *cfg_table_name(enum cfg_table t)
 		return "assert";
 	case CFG_T_EXPECT:
 		return "expect";
+	case CFG_T_SNAPSHOTS:
+		return "snapshots";
 	case CFG_T_VM:
 		return "[vm]";
 	case CFG_T_CACHE:

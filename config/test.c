@@ -63,6 +63,17 @@ void cfg_apply_expect(struct cfg_loader *l, const struct cfg_key *k, const struc
 	cfg_apply_table(l, CFG_T_EXPECT, v, &b->t.expect);
 }
 
+void cfg_apply_snapshots(struct cfg_loader *l, const struct cfg_key *k, const struct cfg_node *v,
+			 void *obj)
+{
+	struct cfg_test_build *b = obj;
+
+	(void)k; /* likewise */
+	b->snapshots = v;
+	b->t.nr_periodic = 0; /* of the defaults: replaced as a whole */
+	cfg_apply_table(l, CFG_T_SNAPSHOTS, v, b);
+}
+
 /* From 'exit' or 'message', in whatever order they stand. */
 static void set_pattern(struct cfg_loader *l, const struct cfg_key *k, const struct cfg_node *v,
 			struct scn_expect *x)
@@ -282,12 +293,25 @@ static void check_expect(struct cfg_loader *l, const struct cfg_test_build *b)
 		"a stall is seen within 1.5 times the watchdog; shorten 'watchdog' or lengthen 'duration'");
 }
 
+static void check_snapshots(struct cfg_loader *l, const struct cfg_test_build *b)
+{
+	kt_auto(buf) struct kt_buf has = { 0 };
+
+	if (scn_periodic_fits(b->t.duration_ns, b->t.nr_periodic))
+		return;
+	kt_format_duration(&has, b->t.duration_ns);
+	cfg_bad(l, b->snapshots,
+		"test '%s': %u periodic captures do not fit into %s: they are to be at least 100ms apart",
+		b->t.name, b->t.nr_periodic, kt_buf_str(&has));
+}
+
 static void check_test(struct cfg_loader *l, const struct cfg_node *v, struct cfg_test_build *b)
 {
 	if (b->t.scheduler == CFG_NO_SCHEDULER && cfg_get(v, "scheduler-args") &&
 	    b->t.scheduler_args.nr)
 		cfg_bad(l, b->scheduler_args, "'scheduler-args' without a scheduler");
 	check_expect(l, b);
+	check_snapshots(l, b);
 	cfg_check_cgroups(l, b);
 }
 

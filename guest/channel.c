@@ -82,6 +82,8 @@ int gst_chan_open(struct gst_chan *c, struct kt_err *e)
 		return kt_fail(e, KT_E_HOST, errno, "map 0x%llx bytes of gpa 0x%llx",
 			       (unsigned long long)len, (unsigned long long)gpa);
 	r = gst_ring_attach_up(window, len, true, &c->up);
+	if (r == 0)
+		r = gst_ring_attach_down(window, len, false, &c->down);
 	if (r < 0)
 		return kt_fail(e, KT_E_HOST, -r, "no ring at gpa 0x%llx", (unsigned long long)gpa);
 	c->bell = map_bell(mem, cmdline);
@@ -162,7 +164,9 @@ void gst_chan_take_bells(struct gst_chan *c)
 	char bells[64];
 	ssize_t n = read(c->bell_fd, bells, sizeof(bells));
 
-	for (ssize_t i = 0; i < n; i++)
-		if (bells[i] == GST_BELL_STOP)
-			c->stop = true;
+	for (ssize_t i = 0; i < n; i++) {
+		c->stop |= bells[i] == GST_BELL_STOP;
+		c->go |= bells[i] == GST_BELL_GO;
+		c->down_due |= bells[i] == GST_BELL_DOWN;
+	}
 }

@@ -34,7 +34,11 @@ static int prepare(struct gst_init *g, struct kt_err *e)
 	if (r == 0)
 		r = gst_kmsg_open(&g->kmsg, e);
 	if (r == 0)
+		r = gst_snapshots_open(&g->snapshots, e);
+	if (r == 0)
 		r = read_plan(g, e);
+	/* Without it the kernel does not count how often BPF programs run, and for how long. The plan may say otherwise. */
+	(void)gst_write_text("/proc/sys/kernel/bpf_stats_enabled", "1\n");
 	if (r == 0)
 		r = gst_apply_sysctls(&g->plan.sysctls, e);
 	if (r == 0)
@@ -64,7 +68,8 @@ static void say_died(struct gst_init *g)
  */
 static int play(struct gst_init *g, struct kt_err *e)
 {
-	uint64_t end, now, elapsed_ms;
+	uint64_t end, now, next, due, elapsed_ms;
+	uint32_t asked = 0;
 	int r;
 
 	(void)gst_chan_life(&g->chan, GST_LIFE_PAYLOAD, "workers starting");
@@ -74,8 +79,13 @@ static int play(struct gst_init *g, struct kt_err *e)
 	gst_crew_go(&g->crew);
 	(void)gst_chan_send_sure(&g->chan, GST_F_SCST, NULL, 0);
 	end = g->crew.start_ns + g->plan.duration_ns;
-	while ((now = kt_now_ns()) < end && !g->chan.stop && !gst_sched_gone(g))
-		gst_turn(g, gst_sched_next_look(&g->sched, now, end));
+	while ((now = kt_now_ns()) < end && !g->chan.stop && !gst_sched_gone(g)) {
+		if (now >= gst_periodic_due(g, asked))
+			gst_periodic_ask(g, asked++);
+		next = gst_sched_next_look(&g->sched, now, end);
+		due = gst_periodic_due(g, asked);
+		gst_turn(g, due < next ? due : next);
+	}
 	gst_crew_stop(g);
 	g->result.ran_ns = g->crew.end_ns - g->crew.start_ns;
 	elapsed_ms = g->result.ran_ns / GST_MS;
@@ -148,6 +158,19 @@ static void say_ready(struct gst_init *g)
 	(void)gst_chan_send_sure(&g->chan, GST_F_SRDY, NULL, 0);
 }
 
+/* What a host that looks into the kernel's memory wants to know, and to do first; nothing where it does not ask. */
+static int introduce(struct gst_init *g, struct kt_err *e)
+{
+	int r;
+
+	if (access(GST_SYMBOLS_PATH, F_OK) < 0)
+		return 0;
+	r = gst_send_symbols(&g->chan, e);
+	if (r == 0)
+		gst_probe(g);
+	return r;
+}
+
 static int run(struct gst_init *g, struct kt_err *e)
 {
 	int r = prepare(g, e);
@@ -155,6 +178,9 @@ static int run(struct gst_init *g, struct kt_err *e)
 	if (r < 0)
 		return r;
 	say_ready(g);
+	r = introduce(g, e);
+	if (r < 0)
+		return r;
 	r = gst_sched_start(g, e);
 	if (r == 0 && (g->plan.scheduler_argv.nr == 0 || g->sched.enabled_ns) && !gst_sched_gone(g))
 		r = play(g, e);
@@ -172,6 +198,7 @@ int main(void)
 		.kmsg = { .fd = -1 },
 		.sched = { .pidfd = -1, .out_fd = -1 },
 		.watchdog = { .notify_fd = -1 },
+		.snapshots = { .request_fd = -1, .done_fd = -1 },
 	};
 	char text[KT_ERR_TEXT_BYTES];
 	struct kt_err e = { 0 };

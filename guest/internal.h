@@ -26,15 +26,24 @@ int gst_find_bell(const char *cmdline, uint64_t *ret_gpa);
  * microseconds, flags), in place, its escapes undone. NULL: not a record.
  */
 char *gst_log_record_text(char *record, uint64_t *ret_us);
+/* The name in a line of /proc/kallsyms ("ffffffff81edd940 d map_idr\t[module]\n"), cut out in place. NULL: no such line. */
+const char *gst_kallsyms_line(char *line, uint64_t *ret_address);
+/**
+ * Take the first line, without its end, out of @text, of which *@len bytes are filled: the rest moves to the front. 1:
+ * taken; 0: there is none yet; -EMSGSIZE: it is longer than @size - 1, or fills @cap without an end, and was dropped.
+ */
+int gst_take_line(char *text, size_t *len, size_t cap, char *ret, size_t size);
 
 /* ---- channel.c: frames to the host, bells both ways ---- */
 
 struct gst_chan {
-	struct gst_ring up;
+	struct gst_ring up, down;
 	int bell_fd; /* COM2; -1: none, frames still reach a host that looks for itself */
 	volatile uint32_t *bell; /* up, where the machine has one; NULL: COM2 */
 	bool bell_due; /* frames were written since the last bell */
 	bool stop; /* the host wants the end */
+	bool go; /* the host watches: the scheduler may start */
+	bool down_due; /* the host wrote frames since the down ring was last emptied */
 };
 
 /* Maps the window that the kernel command line names and attaches to it. */
@@ -49,7 +58,7 @@ int gst_chan_life(struct gst_chan *c, enum gst_life phase, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 /* Tell the host that frames are waiting, once for all that were written since. */
 void gst_chan_ring(struct gst_chan *c);
-/* The host rang: take its bytes in. */
+/* Take in what the host rang, if anything. */
 void gst_chan_take_bells(struct gst_chan *c);
 
 /* ---- system.c: the machine around us ---- */
@@ -75,6 +84,47 @@ int gst_read_topology(struct scn_result *res, struct kt_err *e);
 
 /* What could be found; the rest is 0. Kept short: it is read before each test. */
 void gst_read_kernel_addresses(struct gst_kadr *ret);
+
+/* ---- symbols.c ---- */
+
+/*
+ * Look up what GST_SYMBOLS_PATH names and send what was found. A symbol at address 0 (a per-CPU one, where those count
+ * from zero) is not told apart from one that there is not.
+ */
+int gst_send_symbols(struct gst_chan *c, struct kt_err *e);
+
+/* ---- periodic.c: captures at fixed times ---- */
+
+struct gst_init;
+/* When the next is due, @asked were asked for; UINT64_MAX: never. */
+uint64_t gst_periodic_due(const struct gst_init *g, uint32_t asked);
+void gst_periodic_ask(struct gst_init *g, uint32_t asked);
+
+/* ---- prober.c: the probe's process ---- */
+
+/* Has the probe loaded, before there is a scheduler; says what came of it, and waits for the host to watch. */
+void gst_probe(struct gst_init *g);
+
+/* ---- snapshot.c: captures that programs in the guest ask for, through FIFOs ---- */
+
+/* Requests of programs have ids from 1, those of init itself from here. */
+enum { GST_PERIODIC_FIRST_ID = 0x50000000 };
+struct gst_snapshots {
+	int request_fd, done_fd; /* -1: none */
+	char text[4096]; /* requests to come */
+	size_t nr_text;
+	uint32_t last_id;
+	uint32_t pending_id; /* 0: none is with the host */
+	uint64_t answer_by_ns;
+	uint64_t read_by_ns; /* 0: no answer lies unread; else, when it is thrown away */
+};
+int gst_snapshots_open(struct gst_snapshots *s, struct kt_err *e);
+/* Requests came, or something is to be looked at again. Returns quickly. */
+void gst_snapshots_serve(struct gst_snapshots *s, struct gst_chan *c);
+/* Whether a new request would be taken now. */
+bool gst_snapshots_ready(const struct gst_snapshots *s);
+/* How soon to look again, in nanoseconds; UINT64_MAX: when a request comes. */
+uint64_t gst_snapshots_next_look(const struct gst_snapshots *s);
 
 /* ---- kmsg.c: the kernel's log ---- */
 
@@ -192,7 +242,6 @@ struct gst_crew {
 	uint64_t start_ns, end_ns;
 };
 
-struct gst_init;
 /* Start all workers of the plan; they wait at the barrier. Runs the loop meanwhile. */
 int gst_crew_start(struct gst_init *g, struct kt_err *e);
 void gst_crew_go(struct gst_crew *crew);
@@ -210,6 +259,7 @@ struct gst_init {
 	struct gst_sched sched;
 	struct gst_watchdog watchdog;
 	struct gst_crew crew;
+	struct gst_snapshots snapshots;
 	struct scn_plan plan;
 	struct scn_result result;
 };

@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 
-enum { BELL, LOG, OUTPUT, PROCESS, NOTIFY, NR_SOURCES };
+enum { BELL, LOG, OUTPUT, PROCESS, NOTIFY, REQUEST, NR_SOURCES };
 
 /* How soon to look for room again for the scheduler's output. */
 static const uint64_t held_retry_ns = GST_MS;
@@ -20,12 +20,18 @@ void gst_turn(struct gst_init *g, uint64_t until_ns)
 		[OUTPUT] = { .fd = g->sched.nr_held ? -1 : g->sched.out_fd, .events = POLLIN },
 		[PROCESS] = { .fd = g->sched.pidfd, .events = POLLIN },
 		[NOTIFY] = { .fd = g->watchdog.notify_fd, .events = POLLIN },
+		[REQUEST] = { .fd = gst_snapshots_ready(&g->snapshots) ? g->snapshots.request_fd
+								       : -1,
+			      .events = POLLIN },
 	};
 	uint64_t now = kt_now_ns(), wait = until_ns > now ? until_ns - now : 0;
+	uint64_t next_look = gst_snapshots_next_look(&g->snapshots);
 	struct timespec ts;
 
 	if (g->sched.nr_held && wait > held_retry_ns)
 		wait = held_retry_ns;
+	if (wait > next_look)
+		wait = next_look;
 	ts = (struct timespec){ .tv_sec = (time_t)(wait / GST_SEC),
 				.tv_nsec = (long)(wait % GST_SEC) };
 	if (ppoll(p, NR_SOURCES, &ts, NULL) < 0)
@@ -45,6 +51,8 @@ void gst_turn(struct gst_init *g, uint64_t until_ns)
 		gst_sched_forward(&g->sched, &g->chan);
 	if (p[PROCESS].revents)
 		gst_sched_reap(&g->sched);
+	if (p[REQUEST].revents || g->chan.down_due || next_look != UINT64_MAX)
+		gst_snapshots_serve(&g->snapshots, &g->chan);
 	gst_chan_ring(&g->chan);
 }
 

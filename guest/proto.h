@@ -35,7 +35,9 @@ enum gst_frame_type {
 	GST_F_LIFE = 0x4C494645, /* u8 enum gst_life + text */
 	GST_F_SRDY = 0x53524459, /* system ready */
 	GST_F_KADR = 0x4B414452, /* kernel addresses: struct gst_kadr */
-	GST_F_KSYM = 0x4B53594D, /* ours: kernel symbols, "hex name\n" text chunks */
+	GST_F_KSYM = 0x4B53594D, /* ours: kernel symbols, "hex name\n" text chunks of whole lines */
+	GST_F_SNRQ = 0x534E5251, /* guest asks for a capture: struct gst_snapshot_request */
+	GST_F_SNRP = 0x534E5250, /* down: the answer: struct gst_snapshot_reply */
 };
 
 enum gst_life {
@@ -46,6 +48,11 @@ enum gst_life {
 	GST_LIFE_INIT_FAILED =
 		5, /* ours: init could not do its work; never the scheduler's fault */
 	GST_LIFE_ATTACHED = 6, /* ours: state is enabled; text is the ops name */
+	/*
+	 * ours: the symbols asked for were sent, and the probe is loaded; text is its hook ("tp_btf sched_ext_exit"), or
+	 * "-" and why there is none. Init then waits for GST_BELL_GO before it starts the scheduler.
+	 */
+	GST_LIFE_PROBED = 7,
 };
 
 struct gst_kadr {
@@ -54,6 +61,22 @@ struct gst_kadr {
 	uint64_t text_plus_1; /* runtime address of _text; 0: unreadable */
 };
 _Static_assert(sizeof(struct gst_kadr) == 24, "wire format");
+
+/* As in the reference (wire-schema.md section 10). Texts are cut, and end with NUL. */
+enum gst_snapshot_kind { GST_SNAPSHOT_CAPTURE = 1, GST_SNAPSHOT_WATCH = 2 };
+struct gst_snapshot_request {
+	uint32_t request_id; /* not 0 */
+	uint32_t kind; /* enum gst_snapshot_kind */
+	char tag[64]; /* name of the capture; of a watch: the symbol */
+};
+enum gst_snapshot_status { GST_SNAPSHOT_OK = 1, GST_SNAPSHOT_ERR = 2 };
+struct gst_snapshot_reply {
+	uint32_t request_id;
+	uint32_t status; /* enum gst_snapshot_status */
+	char reason[64];
+};
+_Static_assert(sizeof(struct gst_snapshot_request) == 72, "wire format");
+_Static_assert(sizeof(struct gst_snapshot_reply) == 72, "wire format");
 
 /* A long message (GST_F_TEST) is cut into pieces; each piece's payload starts with this. */
 struct gst_piece {
@@ -72,6 +95,7 @@ enum {
 	GST_BELL_UP = 'f', /* guest to host: frames are waiting */
 	GST_BELL_STOP = 's', /* host to guest: end the scenario now, send results, power off */
 	GST_BELL_DOWN = 'd', /* host to guest: frames are waiting in the down ring */
+	GST_BELL_GO = 'g', /* host to guest: it watches; the scheduler may start */
 };
 
 /* ---- the window: two byte rings in guest-physical memory that the kernel leaves alone ---- */
@@ -167,5 +191,16 @@ uint64_t gst_ring_lost(const struct gst_ring *r);
 /* Where things are inside the initramfs. */
 #define GST_PLAN_PATH "/ktstr/plan"
 #define GST_SCHEDULER_PATH "/ktstr/scheduler"
+/* Kernel symbols that the host wants the addresses of, one a line; no file: none, and no wait for GST_BELL_GO. */
+#define GST_SYMBOLS_PATH "/ktstr/symbols"
+/* The program that loads the probe and keeps it loaded; no file: no probe. */
+#define GST_PROBE_PATH "/ktstr/probe"
+/*
+ * A FIFO: whoever writes a line "TAG\n" to it asks for a capture of that name, or by "watch SYMBOL\n" for one at each write to
+ * that symbol of the kernel's; the answer, "ok" or "error: REASON", is a line
+ * in GST_SNAPSHOT_DONE_PATH, also a FIFO. For programs in the guest.
+ */
+#define GST_SNAPSHOT_PATH "/run/ktstr.snapshot"
+#define GST_SNAPSHOT_DONE_PATH "/run/ktstr.snapshot-done"
 
 #endif

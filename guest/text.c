@@ -96,3 +96,37 @@ char *gst_log_record_text(char *record, uint64_t *ret_us)
 	unescape(text);
 	return text;
 }
+
+const char *gst_kallsyms_line(char *line, uint64_t *ret_address)
+{
+	char *type = strchr(line, ' '), *name, digits[24];
+
+	if (!type || type[1] == '\0' || type[2] != ' ')
+		return NULL;
+	*type = '\0';
+	name = type + 3;
+	name[strcspn(name, "\t\n")] = '\0';
+	if (*name == '\0' || kt_snprintf(digits, sizeof(digits), "0x%s", line) < 0 ||
+	    kt_parse_u64(digits, ret_address) < 0)
+		return NULL;
+	return name;
+}
+
+int gst_take_line(char *text, size_t *len, size_t cap, char *ret, size_t size)
+{
+	char *end = memchr(text, '\n', *len);
+	size_t n = end ? (size_t)(end - text) : *len;
+	int r = n < size ? 1 : -EMSGSIZE;
+
+	if (!end && *len < cap)
+		return 0;
+	if (!end)
+		r = -EMSGSIZE;
+	if (r == 1) {
+		memcpy(ret, text, n);
+		ret[n] = '\0';
+	}
+	*len -= n + (end ? 1 : 0);
+	memmove(text, text + n + (end ? 1 : 0), *len);
+	return r;
+}

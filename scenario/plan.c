@@ -72,6 +72,8 @@ static const struct scn_field plan_fields[] = {
 	{ SCN_MEMBER(struct scn_plan, watchdog_ns), .kind = SCN_F_U64, .tag = 6 },
 	{ SCN_MEMBER(struct scn_plan, ops_value_bytes), .kind = SCN_F_U32, .tag = 7 },
 	{ SCN_MEMBER(struct scn_plan, ops_timeout_offset), .kind = SCN_F_U32, .tag = 8 },
+	{ SCN_MEMBER(struct scn_plan, nr_periodic), .kind = SCN_F_U32, .tag = 10,
+	  .max = SCN_PERIODIC_MAX },
 	{ SCN_POINTER(struct scn_plan, cgroups), .kind = SCN_F_ARRAY, .tag = 9,
 	  .max = SCN_CGROUPS_MAX, .nr_offset = offsetof(struct scn_plan, nr_cgroups),
 	  .sub = &cgroup_record },
@@ -111,7 +113,7 @@ static const struct scn_record plan_record = {
 
 static const struct scn_format plan_format = {
 	.magic = 0x4c50544b, /* "KTPL" */
-	.version = 1,
+	.version = 2,
 	.record = &plan_record,
 };
 

@@ -71,9 +71,21 @@ struct scn_plan {
 	uint32_t
 		ops_value_bytes; /* size of the map value of sched_ext_ops, from the kernel's BTF; 0: unknown */
 	uint32_t ops_timeout_offset; /* of timeout_ms inside that value */
+	uint32_t nr_periodic; /* captures that init asks for while the workers run; 0: none */
 	struct scn_cgroup *cgroups; /* owned */
 	size_t nr_cgroups;
 };
+
+enum { SCN_PERIODIC_MAX = 64 };
+/* Captures are not closer than this. */
+#define SCN_PERIODIC_MIN_NS UINT64_C(100000000)
+/**
+ * When periodic capture @i of @nr is due, from the start of the workers: they share what is left of @duration_ns without its first and
+ * last tenth, evenly (wire-schema.md section 7.3). UINT64_MAX: never, since there is no room for so many.
+ */
+uint64_t scn_periodic_ns(uint64_t duration_ns, uint32_t nr, uint32_t i);
+/* Whether @nr captures are at least SCN_PERIODIC_MIN_NS apart. */
+bool scn_periodic_fits(uint64_t duration_ns, uint32_t nr);
 
 void scn_plan_done(struct scn_plan *p);
 static inline void kt_cleanup_scn_plan(struct scn_plan *p)

@@ -133,6 +133,89 @@ static void percentiles_are_right_to_a_quarter_octave(void **state)
 	assert_true(gst_wake_percentile(&s, 100) >= 9000000000);
 }
 
+static void a_line_of_kallsyms_gives_address_and_name(void **state)
+{
+	char data[] = "ffffffff81edd940 d map_idr\n",
+	     module[] = "ffffffffc0201000 t probe_me\t[fix]\n";
+	char zero[] = "0000000000000000 A __per_cpu_start", last[] = "1b000 A kstat";
+	uint64_t address = 7;
+
+	(void)state;
+	assert_string_equal(gst_kallsyms_line(data, &address), "map_idr");
+	assert_int_equal(address, 0xffffffff81edd940);
+	assert_string_equal(gst_kallsyms_line(module, &address), "probe_me");
+	assert_int_equal(address, 0xffffffffc0201000);
+	assert_string_equal(gst_kallsyms_line(zero, &address), "__per_cpu_start");
+	assert_int_equal(address, 0);
+	assert_string_equal(gst_kallsyms_line(last, &address), "kstat");
+	assert_int_equal(address, 0x1b000);
+}
+
+static void a_line_that_is_not_of_kallsyms_gives_nothing(void **state)
+{
+	static const char *const lines[] = {
+		"",
+		"\n",
+		"ffffffff81edd940",
+		"ffffffff81edd940 ",
+		"ffffffff81edd940 d",
+		"1 d",
+		"1 d \n",
+		"1 data map_idr\n",
+		" d map_idr\n",
+		"xyz d map_idr\n",
+		"1ffffffffffffffff d map_idr\n",
+		"1111111111111111111111111 d map_idr\n",
+	};
+	uint64_t address = 7;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		char line[64];
+
+		(void)kt_snprintf(line, sizeof(line), "%s", lines[i]);
+		assert_null(gst_kallsyms_line(line, &address));
+		assert_int_equal(address, 7);
+	}
+}
+
+static void lines_are_taken_one_by_one(void **state)
+{
+	char text[32] = "first\n\nthird\nrest", line[8];
+	size_t len = strlen(text);
+
+	(void)state;
+	assert_int_equal(gst_take_line(text, &len, sizeof(text), line, sizeof(line)), 1);
+	assert_string_equal(line, "first");
+	assert_int_equal(gst_take_line(text, &len, sizeof(text), line, sizeof(line)), 1);
+	assert_string_equal(line, "");
+	assert_int_equal(gst_take_line(text, &len, sizeof(text), line, sizeof(line)), 1);
+	assert_string_equal(line, "third");
+	assert_int_equal(gst_take_line(text, &len, sizeof(text), line, sizeof(line)), 0);
+	assert_int_equal(len, 4);
+	assert_memory_equal(text, "rest", 4);
+}
+
+static void a_line_that_is_too_long_is_dropped_alone(void **state)
+{
+	char text[32] = "1234567\n12345678\nshort\n", line[8];
+	char endless[8] = { 'x', 'x', 'x', 'x', 'x', 'x', 'x', 'x' };
+	size_t len = strlen(text);
+
+	(void)state;
+	assert_int_equal(gst_take_line(text, &len, sizeof(text), line, sizeof(line)), 1);
+	assert_string_equal(line, "1234567");
+	assert_int_equal(gst_take_line(text, &len, sizeof(text), line, sizeof(line)), -EMSGSIZE);
+	assert_string_equal(line, "1234567");
+	assert_int_equal(gst_take_line(text, &len, sizeof(text), line, sizeof(line)), 1);
+	assert_string_equal(line, "short");
+	assert_int_equal(len, 0);
+	len = sizeof(endless);
+	assert_int_equal(gst_take_line(endless, &len, sizeof(endless), text, sizeof(text)),
+			 -EMSGSIZE);
+	assert_int_equal(len, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -142,6 +225,10 @@ int main(void)
 		cmocka_unit_test(a_record_gives_its_text_and_time),
 		cmocka_unit_test(escapes_in_a_record_become_bytes),
 		cmocka_unit_test(what_is_no_record_has_no_text),
+		cmocka_unit_test(a_line_of_kallsyms_gives_address_and_name),
+		cmocka_unit_test(a_line_that_is_not_of_kallsyms_gives_nothing),
+		cmocka_unit_test(lines_are_taken_one_by_one),
+		cmocka_unit_test(a_line_that_is_too_long_is_dropped_alone),
 		cmocka_unit_test(buckets_grow_with_latency_and_stay_in_range),
 		cmocka_unit_test(percentiles_are_right_to_a_quarter_octave),
 	};

@@ -484,6 +484,27 @@ static void an_expected_death_before_enabled_was_seen_counts(void **state)
 	expect_pass();
 }
 
+static void an_expected_death_before_the_workers_start_counts(void **state)
+{
+	(void)state;
+	w.expect.kind = SCN_EXPECT_ANY_ERROR;
+	with_scheduler(SCN_SCHED_DIED);
+	with_exit(SCN_EXIT_ERROR_BPF, "scx_bpf_error", "at once");
+	w.r.nr_workers = 0;
+	w.r.ran_ns = 0;
+	expect_pass();
+	w.r.sched = SCN_SCHED_NOT_ATTACHED;
+	expect_pass();
+	/* They ran, and nothing came of them: that is not what was expected. */
+	w.r.sched = SCN_SCHED_DIED;
+	w.r.ran_ns = 1 * S;
+	assert_int_equal(judge(), SCN_ERROR);
+	assert_string_equal(w.j.findings[0].text, "cgroup 'a': 0 of 2 workers sent a result");
+	w.r.ran_ns = 0;
+	w.r.exit.kind = SCN_EXIT_UNREG;
+	assert_int_equal(judge(), SCN_FAIL);
+}
+
 /* ---- the verdict ---- */
 
 static void the_gravest_finding_is_the_verdict(void **state)
@@ -561,6 +582,7 @@ int main(void)
 		RULE(a_pattern_matches_reason_or_message_of_an_error),
 		RULE(an_exit_expected_of_no_scheduler_is_an_error),
 		RULE(an_expected_death_before_enabled_was_seen_counts),
+		RULE(an_expected_death_before_the_workers_start_counts),
 		RULE(the_gravest_finding_is_the_verdict),
 		RULE(findings_beyond_the_limit_are_counted),
 		RULE(verdicts_have_names),

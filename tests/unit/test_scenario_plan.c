@@ -17,6 +17,7 @@ static void make_plan(struct scn_plan *p)
 		.watchdog_ns = 3000000000,
 		.ops_value_bytes = 448,
 		.ops_timeout_offset = 312,
+		.nr_periodic = 3,
 		.cgroups = calloc(2, sizeof(struct scn_cgroup)),
 		.nr_cgroups = 2,
 	};
@@ -64,6 +65,7 @@ static void a_plan_survives_the_way_to_the_guest(void **state)
 		    q.watchdog_ns == 3000000000);
 	assert_int_equal(q.ops_value_bytes, 448);
 	assert_int_equal(q.ops_timeout_offset, 312);
+	assert_int_equal(q.nr_periodic, 3);
 	assert_int_equal(q.sysctls.nr, 1);
 	assert_string_equal(q.sysctls.v[0], "kernel.sched_x=1");
 	assert_int_equal(q.scheduler_argv.nr, 2);
@@ -211,7 +213,7 @@ static void another_version_is_refused_by_number(void **state)
 	encode(&p, &b);
 	b.data[4] = 9;
 	assert_int_equal(scn_plan_decode(b.data, b.len, &q, &e), -EBADMSG);
-	assert_string_equal(unit_err_text(&e), "decode plan: version 9, this program speaks 1");
+	assert_string_equal(unit_err_text(&e), "decode plan: version 9, this program speaks 2");
 }
 
 static void a_result_is_no_plan(void **state)
@@ -278,7 +280,7 @@ static void the_json_has_every_field_by_name(void **state)
 		kt_buf_str(&b),
 		"{\"test_name\":\"two_cgroups\",\"duration_ns\":10000000000,\"sysctls\":[\"kernel.sched_x=1\"],"
 		"\"scheduler_argv\":[\"/ktstr/scheduler\",\"\"],\"attach_timeout_ns\":5,\"watchdog_ns\":3000000000,"
-		"\"ops_value_bytes\":448,\"ops_timeout_offset\":312,\"cgroups\":["
+		"\"ops_value_bytes\":448,\"ops_timeout_offset\":312,\"nr_periodic\":3,\"cgroups\":["
 		"{\"name\":\"a\",\"nr_workers\":4,\"work\":{\"type\":\"pipe_io\",\"burst_ns\":0,\"sleep_ns\":0},"
 		"\"nice\":-20,\"has_cpuset\":true,\"cpuset\":\"0,129\"},"
 		"{\"name\":\"b\",\"nr_workers\":1,\"work\":{\"type\":\"bursty\",\"burst_ns\":2000000,"
