@@ -8,7 +8,8 @@
 const struct drv_command *const drv_commands[] = {
 	&drv_cmd_test,        &drv_cmd_kernel_build, &drv_cmd_kernel_fetch, &drv_cmd_kernel_config,
 	&drv_cmd_kernel_list, &drv_cmd_kernel_show,  &drv_cmd_kernel_clean, &drv_cmd_update,
-	&drv_cmd_init,        &drv_cmd_doctor,       &drv_cmd_completions,  &drv_cmd_help,
+	&drv_cmd_capture,     &drv_cmd_show,         &drv_cmd_init,         &drv_cmd_doctor,
+	&drv_cmd_completions, &drv_cmd_help,
 };
 const size_t drv_nr_commands = sizeof(drv_commands) / sizeof(drv_commands[0]);
 

@@ -157,7 +157,8 @@ extern const size_t drv_nr_commands;
 
 extern const struct drv_command drv_cmd_test, drv_cmd_kernel_build, drv_cmd_kernel_fetch,
 	drv_cmd_kernel_config, drv_cmd_kernel_list, drv_cmd_kernel_show, drv_cmd_kernel_clean,
-	drv_cmd_update, drv_cmd_init, drv_cmd_doctor, drv_cmd_completions, drv_cmd_help;
+	drv_cmd_update, drv_cmd_capture, drv_cmd_show, drv_cmd_init, drv_cmd_doctor,
+	drv_cmd_completions, drv_cmd_help;
 
 enum { DRV_OPTS_BYTES_MAX = 4096 }; /* of any command's options struct */
 

@@ -20,13 +20,28 @@ static void cell_done(struct drv_cell *c)
 	kt_cleanup_fd(&c->msg_fd);
 }
 
+static void kernel_done(const struct drv_plan *p, struct drv_kernel *k)
+{
+	for (size_t i = 0; i < p->project->nr_schedulers; i++) {
+		if (k->objects)
+			cap_objects_free(k->objects[i]);
+		if (k->programs)
+			free(k->programs[i]);
+	}
+	free(k->objects);
+	free(k->programs);
+	cap_types_free(k->types);
+	free(k->types_why);
+	kc_entry_free(k->entry);
+	free(k->dir_name);
+}
+
 void drv_plan_done(struct drv_plan *p)
 {
 	for (size_t i = 0; i < p->nr_cells; i++)
 		cell_done(&p->cells[i]);
 	for (size_t i = 0; i < p->nr_kernels; i++) {
-		kc_entry_free(p->kernels[i].entry);
-		free(p->kernels[i].dir_name);
+		kernel_done(p, &p->kernels[i]);
 	}
 	free(p->cells);
 	free(p->kernels);

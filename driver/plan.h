@@ -21,6 +21,12 @@ struct drv_kernel {
 	const struct cfg_kernel *config; /* of ktstr.toml; NULL: a source of the command line */
 	struct kc_entry *entry; /* owned; NULL until fetched */
 	char *dir_name; /* of its directory in the run directory; owned */
+	/* For captures; owned. Filled by drv_prepare when a cell wants them. */
+	struct cap_types *types; /* NULL: types_why */
+	char *types_why;
+	struct cap_objects **
+		objects; /* of each scheduler of the project, by its index; NULL in it: not wanted */
+	char **programs; /* where they are from, by the same index */
 };
 
 /* Which tests to take. */

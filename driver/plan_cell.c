@@ -101,6 +101,7 @@ int drv_resolve_test(const struct cfg_project *p, const struct cfg_test *t, stru
 
 	if (t->scheduler != CFG_NO_SCHEDULER)
 		plan.watchdog_ns = t->watchdog_ns;
+	plan.nr_periodic = t->nr_periodic;
 	plan.cgroups = calloc(t->nr_cgroups + 1, sizeof(*plan.cgroups));
 	if (!plan.cgroups || resolve_texts(p, t, &plan) < 0)
 		return kt_fail(e, KT_E_HOST, ENOMEM, "plan test '%s'", t->name);

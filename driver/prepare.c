@@ -9,13 +9,14 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "driver/fetch.h"
 #include "driver/run.h"
 #include "guest/proto.h"
 
-/* guest/init, put into this program by driver/cell/guest_init.S. */
-extern const unsigned char kt_guest_init[];
-extern const uint64_t kt_guest_init_len;
+/* guest/init and guest/probe, put into this program by driver/cell/guest_init.S. */
+extern const unsigned char kt_guest_init[], kt_guest_probe[];
+extern const uint64_t kt_guest_init_len, kt_guest_probe_len;
 
 #define GUEST_INIT_PATH_IN_GUEST "/init"
 
@@ -90,6 +91,10 @@ static int make_base(const char *scheduler_path, char **ret, struct kt_err *e)
 		  .data = kt_guest_init,
 		  .len = kt_guest_init_len,
 		  .mode = 0755 },
+		{ .guest_path = GST_PROBE_PATH,
+		  .data = kt_guest_probe,
+		  .len = kt_guest_probe_len,
+		  .mode = 0755 },
 		{ .guest_path = GST_SCHEDULER_PATH,
 		  .host_path = scheduler_path,
 		  .mode = 0755,
@@ -99,7 +104,7 @@ static int make_base(const char *scheduler_path, char **ret, struct kt_err *e)
 
 	if (!cache)
 		return kt_fail(e, KT_E_HOST, ENOMEM, "find the cache directory");
-	return vm_initramfs_base(cache, files, scheduler_path ? 2 : 1, ret, e);
+	return vm_initramfs_base(cache, files, scheduler_path ? 3 : 1, ret, e);
 }
 
 /* The tree that the kernel was built from, for schedulers that come with it. */
@@ -150,12 +155,52 @@ static int binary_path(const struct cfg_project *p, const struct cfg_scheduler *
 		    : kt_fail(e, KT_E_HOST, ENOMEM, "name the binary of scheduler '%s'", s->name);
 }
 
+/* ---- what captures need: made once, shared by all cells, which are forked from here ---- */
+
+static bool wants_captures(const struct drv_cell *c)
+{
+	return c->test->scheduler != CFG_NO_SCHEDULER || c->test->nr_periodic;
+}
+
+/* A kernel without types is a kernel all the same: its dumps say why there is little in them. */
+static int load_types(const struct cfg_project *p, struct drv_kernel *k, struct kt_err *e)
+{
+	char text[KT_ERR_TEXT_BYTES];
+	struct kt_err why = { 0 };
+
+	k->objects = calloc(p->nr_schedulers + 1, sizeof(void *));
+	k->programs = calloc(p->nr_schedulers + 1, sizeof(char *));
+	if (!k->objects || !k->programs)
+		return kt_fail(e, KT_E_HOST, ENOMEM, "prepare captures");
+	if (!k->entry->vmlinux)
+		(void)kt_fail(&why, KT_E_KERNEL, ENOENT, "kernel '%s' has no vmlinux%s%s", k->name,
+			      k->entry->notes ? ": " : "", k->entry->notes ? k->entry->notes : "");
+	else if (cap_types_load(k->entry->vmlinux, &k->types, &why) == 0)
+		return 0;
+	k->types_why = strdup(kt_err_text(&why, text, sizeof(text)));
+	kt_log(KT_AREA_DRIVER, KT_DEBUG, "%s; captures on kernel '%s' will tell little", text,
+	       k->name);
+	return 0;
+}
+
+/* Without them pointers that hide in integers are not followed. */
+static void load_objects(struct drv_kernel *k, size_t scheduler, const char *path)
+{
+	char text[KT_ERR_TEXT_BYTES];
+	struct kt_err why = { 0 };
+
+	if (!k->programs[scheduler])
+		k->programs[scheduler] = strdup(path); /* NULL: saved images do not say it */
+	if (cap_objects_load(path, &k->objects[scheduler], &why) < 0)
+		kt_log(KT_AREA_DRIVER, KT_DEBUG, "%s; captures of '%s' will tell less",
+		       kt_err_text(&why, text, sizeof(text)), path);
+}
+
 /*
  * Build one scheduler for one kernel (NULL: the kernel's own, nothing to build) and make its base.
  */
-static int prepare_scheduler(struct drv_run *r, const struct cfg_scheduler *s,
-			     const struct drv_kernel *k, struct drv_signals *signals,
-			     char **ret_base, struct kt_err *e)
+static int prepare_scheduler(struct drv_run *r, const struct cfg_scheduler *s, struct drv_kernel *k,
+			     struct drv_signals *signals, char **ret_base, struct kt_err *e)
 {
 	const struct cfg_project *p = r->plan->project;
 	kt_auto(mem) char *build_dir = NULL;
@@ -187,6 +232,7 @@ static int prepare_scheduler(struct drv_run *r, const struct cfg_scheduler *s,
 		ret = check_binary(p, s, path, e);
 	if (ret < 0)
 		return ret;
+	load_objects(k, (size_t)(s - p->schedulers), path);
 	ret = make_base(path, ret_base, e);
 	return ret < 0 ? kt_context(e, ret, "pack scheduler '%s' for the guest", s->name) : 0;
 }
@@ -211,6 +257,12 @@ static int finish_cell(struct drv_run *r, struct drv_cell *c, const char *base, 
 	if (!c->spec.initrd_base)
 		return kt_fail(e, KT_E_HOST, ENOMEM, "plan test '%s'", c->test->name);
 	c->spec.kernel = k->entry;
+	c->spec.types = k->types;
+	c->spec.types_why = k->types_why;
+	if (c->test->scheduler != CFG_NO_SCHEDULER) {
+		c->spec.objects = k->objects[c->test->scheduler];
+		c->spec.program = k->programs[c->test->scheduler];
+	}
 	c->spec.accel = &r->accel;
 	c->spec.plan.ops_value_bytes = k->entry->facts.ops_value_bytes;
 	c->spec.plan.ops_timeout_offset = k->entry->facts.ops_timeout_offset;
@@ -235,6 +287,7 @@ static int prepare_kernel(struct drv_run *r, size_t kernel, char **bases,
 			  struct drv_signals *signals, struct kt_err *e)
 {
 	const struct cfg_project *p = r->plan->project;
+	struct drv_kernel *k = &r->plan->kernels[kernel];
 
 	for (size_t i = 0; i < r->plan->nr_cells; i++) {
 		struct drv_cell *c = &r->plan->cells[i];
@@ -244,9 +297,11 @@ static int prepare_kernel(struct drv_run *r, size_t kernel, char **bases,
 
 		if (c->kernel != kernel)
 			continue;
-		if (!bases[at])
-			ret = prepare_scheduler(r, own ? NULL : &p->schedulers[at],
-						&r->plan->kernels[kernel], signals, &bases[at], e);
+		if (wants_captures(c) && !k->objects)
+			ret = load_types(p, k, e);
+		if (ret == 0 && !bases[at])
+			ret = prepare_scheduler(r, own ? NULL : &p->schedulers[at], k, signals,
+						&bases[at], e);
 		if (ret == 0)
 			ret = finish_cell(r, c, bases[at], e);
 		if (ret < 0)

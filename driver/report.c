@@ -75,18 +75,13 @@ static void add_indented(struct kt_buf *b, const char *text)
 	}
 }
 
-/*
- * Paths below the working directory are shown relative to it: shorter, and still to be copied. Not
- * after -C, when the user's own directory is another.
- */
-static void add_path(struct kt_buf *b, const struct drv_run *r, const char *path)
+size_t drv_shown_from(const struct drv_run *r, const char *path)
 {
 	kt_auto(mem) char *cwd = getcwd(NULL, 0);
 	size_t len = cwd ? strlen(cwd) : 0;
+	bool below = len > 1 && !strncmp(path, cwd, len) && path[len] == '/';
 
-	if (!r->ctx->globals.dir && len > 1 && !strncmp(path, cwd, len) && path[len] == '/')
-		path += len + 1;
-	kt_buf_adds(b, path);
+	return !r->ctx->globals.dir && below ? len + 1 : 0;
 }
 
 void drv_report_begin(struct drv_run *r, unsigned jobs)
@@ -212,12 +207,12 @@ static bool is_news(const struct drv_run *r, const struct drv_cell *c)
 }
 
 /* Where to read on; a cell that was refused has nothing there. */
-static void add_logs(struct kt_buf *b, const struct drv_run *r, const struct drv_cell *c)
+static void add_logs(struct kt_buf *b, const struct drv_cell *c)
 {
 	if (c->interrupted || c->verdict == SCN_PASS || access(c->spec.log_dir, F_OK) < 0)
 		return;
 	kt_buf_adds(b, "\n    logs: ");
-	add_path(b, r, c->spec.log_dir);
+	kt_buf_adds(b, c->spec.log_dir + c->spec.shown_from);
 	kt_buf_addc(b, '\n');
 }
 
@@ -233,7 +228,7 @@ void drv_report_finished(struct drv_run *r, const struct drv_cell *c, const char
 	add_result(&b, r, c);
 	if (!c->interrupted)
 		add_indented(&b, text);
-	add_logs(&b, r, c);
+	add_logs(&b, c);
 	print(r, &b);
 }
 
@@ -303,7 +298,7 @@ void drv_report_end(struct drv_run *r)
 		kt_buf_addc(&b, '\n');
 	add_sum(&b, r);
 	kt_buf_adds(&b, "results: ");
-	add_path(&b, r, r->dir);
+	kt_buf_adds(&b, r->dir + drv_shown_from(r, r->dir));
 	kt_buf_addc(&b, '\n');
 	print(r, &b);
 	if (r->totals.nr[SCN_SKIP] && r->totals.nr[SCN_SKIP] == r->plan->nr_cells)

@@ -76,6 +76,11 @@ int drv_build(struct drv_run *r, const struct drv_build_opts *o, struct drv_sign
 
 /* ---- reports ---- */
 
+/*
+ * Paths below the working directory are shown relative to it: shorter, and still to be copied. Not after -C, when the
+ * user's own directory is another. Returns how much of the beginning is left out.
+ */
+size_t drv_shown_from(const struct drv_run *r, const char *path);
 void drv_report_begin(struct drv_run *r, unsigned jobs);
 void drv_report_started(struct drv_run *r, const struct drv_cell *c);
 void drv_report_phase(struct drv_run *r, const struct drv_cell *c);

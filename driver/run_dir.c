@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "driver/cell/coordinator.h"
 #include "driver/run.h"
 
 enum { ID_TRIES = 16, DIR_MODE = 0755 };
@@ -135,6 +136,7 @@ static int name_cell_files(const struct drv_run *r, struct drv_cell *c, struct k
 	}
 	if (!c->spec.sidecar_path || !c->spec.log_dir)
 		return kt_fail(e, KT_E_HOST, ENOMEM, "name the files of test '%s'", c->test->name);
+	c->spec.shown_from = drv_shown_from(r, c->spec.sidecar_path);
 	c->spec.run_id = r->id;
 	c->spec.project_commit = r->commit;
 	c->spec.stream_output = r->no_capture;
@@ -163,5 +165,12 @@ int drv_run_make_dir(struct drv_run *r, struct kt_err *e)
 
 int drv_run_make_cell_dir(const struct drv_cell *c, struct kt_err *e)
 {
-	return kt_mkdir_p(c->spec.log_dir, DIR_MODE, e);
+	kt_auto(mem) char *dump = cell_dump_path(c->spec.sidecar_path);
+	int r = kt_mkdir_p(c->spec.log_dir, DIR_MODE, e);
+
+	if (r < 0)
+		return r;
+	/* A dump that is there when the cell has ended is of this failure, and no other. */
+	return dump ? cell_remove_dumps(dump, e)
+		    : kt_fail(e, KT_E_HOST, ENOMEM, "name the dump of '%s'", c->test->name);
 }

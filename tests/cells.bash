@@ -23,7 +23,7 @@ cell_project() {
 
 # build_bad_scheduler DIR: a program that is no scheduler, into DIR/bad_scheduler.
 build_bad_scheduler() {
-	"${CC:-cc}" -std=gnu17 -O2 -Wall -Wextra -Werror -static -D_GNU_SOURCE \
+	"${CC:-cc}" -std=gnu17 -O2 -Wall -Wextra -Werror -static -D_GNU_SOURCE -I"$KTSTR_TOP" \
 		-DINNER="\"$O/bpf/scx_ktstr\"" -o "$1/bad_scheduler" "$KTSTR_TOP/tests/vm/progs/bad_scheduler.c"
 }
 

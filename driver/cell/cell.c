@@ -20,7 +20,6 @@
 #define SECOND UINT64_C(1000000000)
 enum {
 	EVENTS_A_TURN = 256, /* then the signals are looked at again, whatever the guest does */
-	KARGS_MAX = 1400, /* the kernel takes 2047 bytes, and the machine adds words of its own */
 	INTERRUPTED = 1,
 };
 /*
@@ -28,6 +27,8 @@ enum {
  * stands still.
  */
 static const uint64_t panic_grace_ns = SECOND;
+/* As with EVENTS_A_TURN: an event may be one that takes a capture. */
+static const uint64_t turn_ns = SECOND / 10;
 
 void cell_spec_done(struct cell_spec *c)
 {
@@ -101,47 +102,7 @@ static void tell_done(const struct cell *c, const struct kt_buf *text)
 	tell(c, CELL_MSG_DONE, &done, sizeof(done), text->data, len);
 }
 
-/* ---- making the machine ---- */
-
-static int write_plan_json(const struct cell_spec *s, struct kt_err *e)
-{
-	kt_auto(mem) char *path = kt_fmt("%s/plan.json", s->log_dir);
-	kt_auto(buf) struct kt_buf b = { 0 };
-	struct kt_json j;
-
-	kt_json_init(&j, &b, true);
-	scn_plan_json(&s->plan, &j, NULL);
-	kt_json_finish(&j);
-	if (!path || !kt_buf_ok(&b))
-		return kt_fail(e, KT_E_HOST, ENOMEM, "write the plan");
-	return kt_file_write_atomic(path, b.data, b.len, 0644, e);
-}
-
-static int build_initrd(const struct cell_spec *s, struct kt_buf *ret, struct kt_err *e)
-{
-	kt_auto(buf) struct kt_buf plan = { 0 };
-	struct vm_initrd_file file = { .guest_path = GST_PLAN_PATH };
-	int r = scn_plan_encode(&s->plan, &plan, e);
-
-	if (r < 0)
-		return kt_context(e, r, "encode the plan");
-	file.data = plan.data;
-	file.len = plan.len;
-	return vm_initramfs_build(&file, 1, ret, e);
-}
-
-static int join_kargs(const struct cfg_test *t, struct kt_buf *ret, struct kt_err *e)
-{
-	for (size_t i = 0; i < t->kargs.nr; i++)
-		kt_buf_addf(ret, "%s%s", i ? " " : "", t->kargs.v[i]);
-	if (!kt_buf_ok(ret))
-		return kt_fail(e, KT_E_HOST, ENOMEM, "make the kernel command line");
-	if (ret->len > KARGS_MAX)
-		return kt_fail(e, KT_E_CONFIG, E2BIG,
-			       "'kargs' of test '%s' have %zu bytes, at most %d", t->name, ret->len,
-			       KARGS_MAX);
-	return 0;
-}
+/* ---- logs ---- */
 
 static int open_logs(struct cell *c, struct kt_err *e)
 {
@@ -160,45 +121,15 @@ static int open_logs(struct cell *c, struct kt_err *e)
 	return 0;
 }
 
-static int make_machine(struct cell *c, struct vm **ret, struct kt_err *e)
-{
-	const struct cell_spec *s = c->spec;
-	kt_auto(buf) struct kt_buf initrd = { 0 };
-	kt_auto(buf) struct kt_buf kargs = { 0 };
-	struct vm_config config = {
-		.accel = s->accel,
-		.topology = &s->test->topology,
-		.memory_bytes = s->memory_bytes,
-		.kernel = s->kernel->image,
-		.vmlinux = s->kernel->vmlinux,
-		.initrd_base = s->initrd_base,
-		.clock = s->project->tcg_clock_real ? VM_CLOCK_REAL : VM_CLOCK_GUEST_WORK,
-		.performance = s->performance,
-		.log_dir = s->log_dir,
-	};
-	int r = open_logs(c, e);
-
-	if (r == 0)
-		r = write_plan_json(s, e);
-	if (r == 0)
-		r = join_kargs(s->test, &kargs, e);
-	if (r == 0)
-		r = build_initrd(s, &initrd, e);
-	if (r < 0)
-		return r;
-	config.cmdline = kt_buf_str(&kargs);
-	config.initrd_extra = initrd.data;
-	config.initrd_extra_len = initrd.len;
-	return vm_create(&config, ret, e);
-}
-
 /* ---- listening ---- */
 
 static void on_event(struct cell *c, const struct vm_event *ev)
 {
 	switch (ev->type) {
 	case VM_EV_NONE:
-	case VM_EV_WATCH: /* nothing is watched */
+		return;
+	case VM_EV_WATCH:
+		cell_coordinator_watch(c->capture, ev->watch_id);
 		return;
 	case VM_EV_CONSOLE:
 		cell_take_text(c, CELL_CONSOLE, ev->data, ev->len);
@@ -223,9 +154,10 @@ static void on_event(struct cell *c, const struct vm_event *ev)
 /* All that has come, within reason. */
 static int drain(struct cell *c, struct vm *vm, struct kt_err *e)
 {
+	uint64_t until = kt_now_ns() + turn_ns;
 	struct vm_event ev;
 
-	for (int i = 0; i < EVENTS_A_TURN && !c->ended; i++) {
+	for (int i = 0; i < EVENTS_A_TURN && !c->ended && kt_now_ns() < until; i++) {
 		int r = vm_wait(vm, 0, &ev, e);
 
 		if (r < 0 || ev.type == VM_EV_NONE)
@@ -245,13 +177,28 @@ static uint64_t own_deadline(const struct cell *c)
 	return c->started_ns + c->spec->host_deadline_ns - margin;
 }
 
+static int drain_and_look(struct cell *c, struct vm *vm, struct kt_err *e)
+{
+	struct kt_err why = { 0 };
+	int r = drain(c, vm, &why);
+
+	/* A write that is watched was seen, but not all vCPUs stopped. */
+	if (r == -ETIMEDOUT)
+		cell_coordinator_stuck(c->capture, &why);
+	if (r < 0) {
+		*e = why;
+		return r;
+	}
+	return c->ended ? 0 : cell_coordinator_turn(c->capture, e);
+}
+
 /*
  * Until the machine has ended, or there is no use in waiting for it. A broken ring will say no
  * more: init cannot report, so what comes is only the console, and the end of the machine.
  */
 static int listen_to(struct cell *c, struct vm *vm, int signal_fd, struct kt_err *e)
 {
-	uint64_t deadline = own_deadline(c), panic_end = UINT64_MAX;
+	uint64_t deadline = own_deadline(c), panic_end = UINT64_MAX, next;
 	struct pollfd p[] = {
 		{ .fd = vm_poll_fd(vm), .events = POLLIN },
 		{ .fd = signal_fd, .events = POLLIN },
@@ -268,12 +215,15 @@ static int listen_to(struct cell *c, struct vm *vm, int signal_fd, struct kt_err
 		c->deadline_passed = now >= deadline;
 		if (c->deadline_passed)
 			return 0;
-		if (poll(p, 2, kt_poll_timeout(deadline < panic_end ? deadline : panic_end)) < 0 &&
+		next = cell_coordinator_next(c->capture);
+		if (next > deadline)
+			next = deadline;
+		if (poll(p, 2, kt_poll_timeout(next < panic_end ? next : panic_end)) < 0 &&
 		    errno != EINTR)
 			return kt_fail(e, KT_E_HOST, errno, "wait for the machine");
 		if (p[1].revents)
 			return INTERRUPTED;
-		r = drain(c, vm, e);
+		r = drain_and_look(c, vm, e);
 	}
 	return r;
 }
@@ -306,6 +256,11 @@ static int add_note(struct cell *c, const char *text, struct kt_err *e)
 	return 0;
 }
 
+static void take_note(void *ctx, const char *text)
+{
+	(void)add_note(ctx, text, NULL); /* out of memory: there is one note less */
+}
+
 static int add_vm_notes(struct cell *c, const struct vm *vm, struct kt_err *e)
 {
 	const char *const *notes;
@@ -324,7 +279,9 @@ static int start_machine(struct cell *c, struct vm **ret, struct kt_err *e)
 	if (c->spec->performance && c->spec->accel->accel != VM_ACCEL_KVM)
 		r = add_note(c, "performance mode needs KVM: machines are emulated as ever", e);
 	if (r == 0)
-		r = make_machine(c, ret, e);
+		r = open_logs(c, e);
+	if (r == 0)
+		r = cell_make_machine(c->spec, ret, e);
 	if (r < 0)
 		return r;
 	c->machine_ns = kt_now_ns();
@@ -337,21 +294,30 @@ static int start_machine(struct cell *c, struct vm **ret, struct kt_err *e)
 static int run_machine(struct cell *c, int signal_fd, struct kt_err *e)
 {
 	kt_auto(vm) struct vm *vm = NULL;
+	kt_auto(cell_coordinator) struct cell_coordinator *coordinator = NULL;
 	uint64_t end_ns;
 	int r = start_machine(c, &vm, e);
 
+	if (r < 0)
+		return r;
+	r = cell_coordinator_create(c->spec, vm, take_note, c, &coordinator, e);
 	if (r < 0)
 		return r;
 	/* From here on only files are written, and this machine is looked at and ended. */
 	r = vm_sandbox_process(e);
 	if (r < 0)
 		return kt_context(e, r, "give up what the cell's process does not need");
+	c->capture = coordinator;
 	c->out.machine_ran = true;
 	cell_set_phase(c, CELL_BOOTING);
 	r = listen_to(c, vm, signal_fd, e);
 	end_ns = kt_now_ns();
 	if (r != INTERRUPTED)
 		stop_and_drain(c, vm);
+	cell_coordinator_finish(coordinator);
+	cell_coordinator_summary(coordinator, &c->out.capture);
+	c->capture = NULL;
+	cell_coordinator_free(kt_take(coordinator));
 	vm_free(kt_take(vm));
 	c->out.cleanup_ns = kt_now_ns() - end_ns;
 	return r;

@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 #include "base/str.h"
+#include "capture/capture.h"
 #include "config/config.h"
 #include "kernel-cache/kernel-cache.h"
 #include "scenario/scenario.h"
@@ -24,6 +25,11 @@ struct cell_spec {
 	const struct kc_entry *kernel;
 	const struct vm_accel_choice *accel;
 	struct scn_plan plan; /* resolved for the topology, scheduler paths are guest paths */
+	/* For captures; of the parent, made before cells are forked: none of it is ever written to. */
+	const struct cap_types *types; /* NULL: types_why */
+	const char *types_why; /* NULL: it has no BTF */
+	const struct cap_objects *objects; /* of the scheduler; NULL: none */
+	const char *program; /* the host's file that they are from; NULL: unknown */
 	char *initrd_base; /* cached cpio: init, scheduler, libraries */
 	char *topology; /* "1n2l4c1t" */
 	char *scheduler; /* name, or "eevdf" */
@@ -35,9 +41,11 @@ struct cell_spec {
 	/* run directory, made by the parent before the cell starts */
 	char *sidecar_path; /* .../{test}-{hash}.ktstr.json */
 	char *log_dir; /* .../{test}-{hash}.log */
+	size_t shown_from; /* of paths beside these: where begins what a user is shown of them */
 	const char *run_id;
 	const char *project_commit; /* 7 hex [+ "-dirty"], NULL: unknown */
 	bool performance; /* vm_config.performance */
+	bool dual; /* a capture before the failure as well, and both in one file */
 	bool stream_output; /* --no-capture: all logs go to the parent as they come */
 };
 

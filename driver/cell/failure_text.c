@@ -308,6 +308,23 @@ static void sched_ext_dump(const struct cell_outcome *o, const struct lines *dum
 		kt_buf_addf(b, "(%zu more lines)\n", dump->v.nr - DUMP_LINES);
 }
 
+/* What was read from the stopped machine; it is bounded already. */
+static void failure_dump(const struct cell_spec *c, const struct cell_capture_summary *s,
+			 struct kt_buf *b)
+{
+	if (!s->dump && !s->text && !s->problem)
+		return;
+	title(b, "failure dump");
+	if (s->problem)
+		kt_buf_addf(b, "(%s)\n", s->problem);
+	if (s->dump)
+		kt_buf_addf(b, "%s\n", s->dump + c->shown_from);
+	if (s->text)
+		kt_buf_add_printable(b, s->text, strlen(s->text));
+	if (s->text && !kt_ends_with(s->text, "\n"))
+		kt_buf_addc(b, '\n');
+}
+
 void cell_failure_text(const struct cell_spec *c, const struct cell_outcome *o, struct kt_buf *ret)
 {
 	kt_auto(lines) struct lines dump = { 0 };
@@ -319,6 +336,7 @@ void cell_failure_text(const struct cell_spec *c, const struct cell_outcome *o, 
 	console(o, ret);
 	scheduler_log(c, o, &dump, ret);
 	sched_ext_dump(o, &dump, ret);
+	failure_dump(c, &o->capture, ret);
 	if (o->result.frames_lost)
 		kt_buf_addf(ret, "\nthe guest dropped %llu pieces of log for lack of room\n",
 			    (unsigned long long)o->result.frames_lost);

@@ -56,6 +56,17 @@ static void __attribute__((format(printf, 2, 3))) nonsense(struct cell *c, const
 	va_end(ap);
 }
 
+static void tell_coordinator(struct cell *c, enum gst_life phase, const char *text, size_t len)
+{
+	kt_auto(buf) struct kt_buf b = { 0 };
+
+	kt_buf_add_printable(&b, text, len < 512 ? len : 512);
+	if (phase == GST_LIFE_PROBED)
+		cell_coordinator_probed(c->capture, kt_buf_str(&b));
+	else
+		cell_coordinator_died(c->capture, kt_buf_str(&b));
+}
+
 static void on_life(struct cell *c, const void *data, size_t len)
 {
 	const unsigned char *p = data;
@@ -76,8 +87,11 @@ static void on_life(struct cell *c, const void *data, size_t len)
 	case GST_LIFE_PAYLOAD:
 		cell_set_phase(c, CELL_RUNNING);
 		return;
-	case GST_LIFE_SCHED_DIED: /* the result says both in more words */
-	case GST_LIFE_NOT_ATTACHED:
+	case GST_LIFE_PROBED:
+	case GST_LIFE_SCHED_DIED:
+		tell_coordinator(c, p[0], (const char *)p + 1, len - 1);
+		return;
+	case GST_LIFE_NOT_ATTACHED: /* the result says it in more words */
 		return;
 	case GST_LIFE_INIT_FAILED:
 		if (!c->init_failed[0])
@@ -139,6 +153,24 @@ static void on_addresses(struct cell *c, const void *data, size_t len)
 	       "guest kernel: phys_base + 1 0x%llx, page_offset_base at gva 0x%016llx, _text + 1 0x%016llx",
 	       (unsigned long long)k.phys_base_plus_1, (unsigned long long)k.page_offset_base_sym,
 	       (unsigned long long)k.text_plus_1);
+	cell_coordinator_addresses(c->capture, &k);
+}
+
+static void on_symbols(struct cell *c, const void *data, size_t len)
+{
+	cell_coordinator_symbols(c->capture, data, len);
+}
+
+static void on_request(struct cell *c, const void *data, size_t len)
+{
+	struct gst_snapshot_request q;
+
+	if (len != sizeof(q)) {
+		nonsense(c, "a request for a capture has %zu bytes, not %zu", len, sizeof(q));
+		return;
+	}
+	memcpy(&q, data, sizeof(q));
+	cell_coordinator_request(c->capture, &q);
 }
 
 /* Said in another frame as well, or of no use to us. */
@@ -156,7 +188,7 @@ static const struct {
 	{ GST_F_LIFE, on_life },        { GST_F_TEST, on_test },    { GST_F_SCLG, on_sched_text },
 	{ GST_F_DMSG, on_kernel_text }, { GST_F_SCST, on_nothing }, { GST_F_SCEN, on_scenario_end },
 	{ GST_F_SCDX, on_nothing },     { GST_F_SRDY, on_nothing }, { GST_F_KADR, on_addresses },
-	{ GST_F_EXIT, on_exit_status },
+	{ GST_F_EXIT, on_exit_status }, { GST_F_KSYM, on_symbols }, { GST_F_SNRQ, on_request },
 };
 
 void cell_take_frame(struct cell *c, uint32_t type, const void *data, size_t len)

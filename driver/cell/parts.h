@@ -15,6 +15,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "driver/cell/cell.h"
+#include "driver/cell/coordinator.h"
 #include "scenario/scenario.h"
 #include "vmm/vmm.h"
 
@@ -132,6 +133,7 @@ struct cell_outcome {
 	bool machine_ran;
 	struct kt_strv notes; /* vm_notes(), and what this program does not do for the machine */
 	uint64_t bad_frames, unknown_frames;
+	struct cell_capture_summary capture;
 	/* the ends of the logs; borrowed, may be NULL */
 	const struct cell_tail *console, *sched_log, *kernel_log;
 };
@@ -150,6 +152,7 @@ void cell_failure_text(const struct cell_spec *c, const struct cell_outcome *o, 
 struct cell {
 	const struct cell_spec *spec;
 	int msg_fd;
+	struct cell_coordinator *capture; /* NULL: no machine */
 	enum cell_phase phase;
 	uint64_t started_ns, machine_ns, init_ns; /* 0: not yet */
 	struct cell_log log[CELL_KERNEL_LOG + 1]; /* by enum cell_stream */
@@ -175,6 +178,8 @@ void cell_take_frame(struct cell *c, uint32_t type, const void *data, size_t len
  */
 void cell_take_text(struct cell *c, enum cell_stream stream, const void *data, size_t len);
 void cell_set_phase(struct cell *c, enum cell_phase phase);
+/* machine.c: as told by the spec, not running yet. */
+int cell_make_machine(const struct cell_spec *s, struct vm **ret, struct kt_err *e);
 /* judge.c: verdict and findings from all that is known at the end. */
 void cell_judge(struct cell *c);
 

@@ -20,6 +20,7 @@ void cell_outcome_done(struct cell_outcome *o)
 {
 	scn_judgement_done(&o->judgement);
 	scn_result_done(&o->result);
+	cell_capture_summary_done(&o->capture);
 	kt_strv_done(&o->notes);
 }
 
@@ -237,6 +238,25 @@ static void machine(const struct cell_spec *c, const struct cell_outcome *o, str
 	kt_json_object_end(j);
 }
 
+static const char *file_name(const char *path)
+{
+	const char *slash = path ? strrchr(path, '/') : NULL;
+
+	return slash ? slash + 1 : path;
+}
+
+/* Names of files beside this one. */
+static void captures(const struct cell_capture_summary *s, struct kt_json *j)
+{
+	kt_json_object_begin(j, "captures");
+	kt_json_str(j, "failure_dump", file_name(s->dump));
+	strings(j, "snapshots", "", &s->files);
+	kt_json_str(j, "probe", s->probe);
+	kt_json_str(j, "not_watched", s->watch);
+	kt_json_str(j, "problem", s->problem);
+	kt_json_object_end(j);
+}
+
 /* Host CPUs that the cell's vCPUs may use at once. */
 static unsigned cpu_budget(const struct cell_spec *c)
 {
@@ -261,8 +281,8 @@ void cell_sidecar_json(const struct cell_spec *c, const struct cell_outcome *o, 
 	empty_array(&j, "metrics");
 	scn_stats_json(&c->plan, &o->judgement, &j, "stats");
 	kt_json_null(&j, "monitor");
-	kt_json_u64(&j, "periodic_fired", 0);
-	kt_json_u64(&j, "periodic_target", 0);
+	kt_json_u64(&j, "periodic_fired", o->capture.periodic_fired);
+	kt_json_u64(&j, "periodic_target", c->plan.nr_periodic);
 	kt_json_u64(&j, "vcpus", c->nr_cpus);
 	kt_json_u64(&j, "cpu_budget", cpu_budget(c));
 	empty_array(&j, "stimulus_events");
@@ -279,6 +299,7 @@ void cell_sidecar_json(const struct cell_spec *c, const struct cell_outcome *o, 
 	guest_topology(o, &j);
 	timings(o, &j);
 	machine(c, o, &j);
+	captures(&o->capture, &j);
 	kt_json_object_end(&j);
 	kt_json_finish(&j);
 }

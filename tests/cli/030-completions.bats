@@ -43,7 +43,7 @@ completed() {
 }
 
 @test "bash completes commands, options and their values" {
-	assert_eq "test kernel update init doctor completions help" \
+	assert_eq "test kernel update capture show init doctor completions help" \
 		"$(completed ktstr-make "" | sed 's/ --help.*//')"
 	assert_eq "doctor" "$(completed ktstr-make d)"
 	assert_eq "build fetch config list show clean" "$(completed ktstr-make kernel "")"
@@ -64,7 +64,7 @@ completed() {
 }
 
 @test "what is not supported is not completed" {
-	for word in sh ver rep exp lock stat buil; do
+	for word in she ver rep exp lock stat buil; do
 		assert_eq "" "$(completed ktstr-make $word)"
 	done
 }

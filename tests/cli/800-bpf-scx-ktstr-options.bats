@@ -54,7 +54,7 @@ refuses() {
 	assert_eq 0 "$status"
 	# shellcheck disable=SC2154 # set by run
 	assert_eq "" "$stderr"
-	for option in --stall-after --degrade-after --degrade --scattershot --slow --fail-verify \
+	for option in --stall-after --degrade-after --degrade --scattershot --slow --crash --fail-verify \
 		--verify-loop --timeout-ms --verbose --help; do
 		assert_contains "$output" " $option"
 	done

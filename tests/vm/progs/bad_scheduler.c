@@ -13,6 +13,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "guest/proto.h"
+
 __asm__(".section .rodata\n"
 	"inner: .incbin \"" INNER "\"\n"
 	"1: .balign 8\n"
@@ -32,11 +34,11 @@ static int is_enabled(void)
 	return strncmp(state, "enabled", 7) == 0;
 }
 
-/* Start the real scheduler; @seconds after it was enabled crash the kernel. */
-static int crash_kernel(const char *seconds)
+/* Start the real scheduler, and wait until it is enabled. 0, or an exit status. */
+static int start_inner(void)
 {
 	char *const argv[] = { "scx_ktstr", NULL }, *const env[] = { NULL };
-	int fd = memfd_create("scx_ktstr", MFD_CLOEXEC), trigger;
+	int fd = memfd_create("scx_ktstr", MFD_CLOEXEC);
 
 	if (fd < 0 || write(fd, inner, inner_len) != (ssize_t)inner_len)
 		return 8;
@@ -46,9 +48,44 @@ static int crash_kernel(const char *seconds)
 	}
 	while (!is_enabled())
 		usleep(10000);
+	return 0;
+}
+
+/* As long after it was enabled crash the kernel. */
+static int crash_kernel(const char *seconds)
+{
+	int r = start_inner(), trigger;
+
+	if (r)
+		return r;
 	sleep((unsigned)strtol(seconds, NULL, 10));
 	trigger = open("/proc/sysrq-trigger", O_WRONLY);
 	return write(trigger, "c", 1) == 1 ? 10 : 11;
+}
+
+/* Ask the host for captures, a line each, and print what it answers; then live on. */
+static int ask(char *const *lines)
+{
+	int r = start_inner();
+	char answer[256];
+
+	for (; r == 0 && *lines; lines++) {
+		int request = open(GST_SNAPSHOT_PATH, O_WRONLY), done;
+		FILE *f;
+
+		if (request < 0 || dprintf(request, "%s\n", *lines) < 0)
+			return 14;
+		close(request);
+		done = open(GST_SNAPSHOT_DONE_PATH, O_RDONLY);
+		f = done < 0 ? NULL : fdopen(done, "r");
+		if (!f || !fgets(answer, sizeof(answer), f))
+			return 15;
+		fprintf(stderr, "%s: %s", *lines, answer);
+		fclose(f);
+	}
+	while (r == 0)
+		pause();
+	return r;
 }
 
 /* Spin on each CPU above everything else, init included. */
@@ -123,7 +160,7 @@ static int talk(long bytes)
 	return 0;
 }
 
-/* usage: exit STATUS TEXT | console BYTES | talk BYTES | crash | crash-kernel SECONDS | take-all-cpus */
+/* usage: exit STATUS TEXT | console BYTES | talk BYTES | crash | crash-kernel SECONDS | take-all-cpus | ask LINE... */
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -145,6 +182,8 @@ int main(int argc, char **argv)
 	}
 	if (strcmp(what, "crash-kernel") == 0 && argc == 3)
 		return crash_kernel(argv[2]);
+	if (strcmp(what, "ask") == 0)
+		return ask(argv + 2);
 	if (strcmp(what, "take-all-cpus") == 0)
 		return take_all_cpus();
 	if (strcmp(what, "crash") == 0)

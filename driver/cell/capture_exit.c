@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The error exit: the capture at its store, or when it is found without one; and the one before it, in dual mode. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "driver/cell/coordinator.h"
+
+static const uint64_t probe_wait_ns =
+	UINT64_C(1000000000); /* for the probe's hook, after the thaw */
+
+/* ---- stopping and going on ---- */
+
+/* The cell cannot go on with a machine that stands for ever. */
+void cell_coordinator_lost(struct cell_coordinator *c, int r, const struct kt_err *e)
+{
+	if (r >= 0 || r == -ENOMEM || c->lost)
+		return;
+	c->lost = true;
+	c->error = *e;
+}
+
+void cell_coordinator_thaw(struct cell_coordinator *c)
+{
+	struct kt_err e = { 0 };
+	int r = vm_thaw(c->view.vm, &e);
+
+	if (r != -ENOTCONN) /* it has ended, and says so itself */
+		cell_coordinator_lost(c, r, &e);
+}
+
+void cell_describe_freeze(const struct kt_err *why, char *buf, size_t size)
+{
+	char text[KT_ERR_TEXT_BYTES];
+
+	(void)kt_snprintf(buf, size, "%s: %s",
+			  why->errnum == ETIMEDOUT ? CAP_DEGRADED_TIMEOUT
+						   : "vCPUs could not be stopped",
+			  kt_err_text(why, text, sizeof(text))); /* cut is fine */
+}
+
+/* ---- the error exit ---- */
+
+static const char *latch_word(enum cap_latch l)
+{
+	switch (l) {
+	case CAP_LATCH_NOT_RESOLVED:
+		return "not_resolved";
+	case CAP_LATCH_NOT_TRIGGERED:
+		return "not_triggered";
+	case CAP_LATCH_TRIGGERED:
+		return "triggered";
+	case CAP_LATCH_OUT_OF_BOUNDS:
+		return "out_of_bounds";
+	}
+	return "not_resolved";
+}
+
+static enum cap_latch read_latch(struct cell_coordinator *c, struct cap_probe_counters *ret)
+{
+	if (!c->view.live)
+		return CAP_LATCH_NOT_RESOLVED;
+	cap_guest_forget(c->view.live);
+	return cap_read_latch(c->view.live, ret);
+}
+
+bool cell_coordinator_exit_kind(struct cell_coordinator *c, uint32_t *ret)
+{
+	uint64_t sched;
+	gva_t at;
+
+	if (!c->view.live)
+		return false;
+	cap_guest_forget(c->view.live);
+	return cap_find_exit_kind(c->view.live, &at, &sched) == 0 &&
+	       cap_guest_read(c->view.live, at, ret, sizeof(*ret)) == 0;
+}
+
+/* The file, from what is there. */
+static void finish_pending(struct cell_coordinator *c)
+{
+	struct cell_captured taken = { .report = c->pending };
+
+	if (!c->pending)
+		return;
+	if (c->has_counters)
+		c->pending->probe_counters = &c->counters;
+	c->pending = NULL;
+	cell_dumps_late(&c->dumps, &taken);
+}
+
+/* They belong to the failure, not to the instant: the probe's hook comes after the store that stopped the machine. */
+void cell_exit_look_at_probe(struct cell_coordinator *c, uint64_t now)
+{
+	enum cap_latch latch = read_latch(c, &c->counters);
+
+	c->has_counters |= latch != CAP_LATCH_NOT_RESOLVED;
+	if (latch != CAP_LATCH_NOT_TRIGGERED || now >= c->pending_until_ns)
+		finish_pending(c);
+}
+
+/* The machine is frozen by us. Thaws it. */
+void cell_exit_take(struct cell_coordinator *c)
+{
+	struct kt_err e = { 0 };
+	char text[KT_ERR_TEXT_BYTES];
+	int r;
+
+	cell_watch_disarm(&c->watch, &c->view);
+	cell_watch_disarm_check(&c->watch, &c->view);
+	r = cell_view_capture(&c->view, c->image_path, &c->pending, &e);
+	cell_coordinator_lost(c, r, &e);
+	c->pending_until_ns = kt_now_ns() + probe_wait_ns;
+	if (c->pending) {
+		cell_exit_look_at_probe(c, kt_now_ns());
+		return;
+	}
+	(void)kt_snprintf(c->dumps.problem, sizeof(c->dumps.problem), "%s",
+			  kt_err_text(&e, text, sizeof(text))); /* cut is fine */
+	cell_dumps_late(&c->dumps, &(struct cell_captured){ 0 });
+}
+
+/* It did not stop, or not all of it. */
+static void take_degraded(struct cell_coordinator *c, const struct kt_err *why, bool hit)
+{
+	char reason[1024];
+	struct cap_degraded d = { .reason = reason, .watchpoint_hit = hit };
+	struct cap_vcpu_regs *none = calloc(c->view.spec->nr_cpus + 1, sizeof(*none));
+
+	cell_describe_freeze(why, reason, sizeof(reason));
+	d.vcpu_regs = none;
+	d.nr_vcpus = none ? c->view.spec->nr_cpus : 0;
+	d.bss_latch_state = latch_word(read_latch(c, NULL));
+	d.has_exit_kind = cell_coordinator_exit_kind(c, &d.exit_kind);
+	cell_dumps_late(&c->dumps, &(struct cell_captured){ .degraded = &d });
+	free(none);
+}
+
+void cell_coordinator_stuck(struct cell_coordinator *c, const struct kt_err *why)
+{
+	if (c && c->dumps.state != CELL_DUMP_DONE && !c->pending)
+		take_degraded(c, why, true);
+}
+
+/* ---- without a watched write: is there an error exit by now? ---- */
+
+static bool error_exit(struct cell_coordinator *c)
+{
+	uint32_t kind;
+
+	return (cell_coordinator_exit_kind(c, &kind) && kind >= CAP_EXIT_ERROR) ||
+	       read_latch(c, NULL) == CAP_LATCH_TRIGGERED;
+}
+
+void cell_exit_look(struct cell_coordinator *c)
+{
+	struct kt_err e = { 0 };
+	int r;
+
+	if (!c->probed || c->pending || c->dumps.state == CELL_DUMP_DONE || !error_exit(c))
+		return;
+	r = vm_freeze(c->view.vm, &e);
+	if (r < 0) {
+		/* One that has ended is captured no more. */
+		if (e.errnum != ENOTCONN)
+			take_degraded(c, &e, false);
+		return;
+	}
+	if (error_exit(c)) {
+		cell_exit_take(c);
+		return;
+	}
+	/* What was read while it ran is not so, as when the scheduler was freed meanwhile: another may come, and exit. */
+	cell_coordinator_thaw(c);
+}
+
+void cell_exit_was_told(struct cell_coordinator *c)
+{
+	if (!c->probed || c->pending || c->dumps.state == CELL_DUMP_DONE)
+		return;
+	if (vm_freeze(c->view.vm, NULL) == 0)
+		cell_exit_take(c);
+}
+
+/* ---- before the error exit, in dual mode ---- */
+
+/* When a task has waited for half of what the watchdog allows. The machine is frozen by us, and thawed here. */
+static void take_early(struct cell_coordinator *c, const struct cell_early *at)
+{
+	struct cell_captured taken = { 0 };
+	struct kt_err e = { 0 };
+
+	cell_watch_disarm_check(&c->watch, &c->view);
+	cell_coordinator_lost(c, cell_view_capture(&c->view, NULL, &taken.report, &e), &e);
+	cell_dumps_early(&c->dumps, &taken, at);
+}
+
+static void freeze_and_take_early(struct cell_coordinator *c, const struct cell_early *at)
+{
+	struct cap_degraded d = { 0 };
+	struct kt_err e = { 0 };
+	char reason[1024];
+
+	if (vm_freeze(c->view.vm, &e) == 0) {
+		take_early(c, at);
+		return;
+	}
+	cell_describe_freeze(&e, reason, sizeof(reason));
+	d = (struct cap_degraded){ .reason = reason,
+				   .bss_latch_state = latch_word(read_latch(c, NULL)) };
+	cell_dumps_early(&c->dumps, &(struct cell_captured){ .degraded = &d }, at);
+}
+
+static bool wants_early(const struct cell_coordinator *c)
+{
+	return c->dumps.dual && c->dumps.state == CELL_DUMP_IDLE && !c->pending;
+}
+
+void cell_exit_scan_early(struct cell_coordinator *c, uint64_t now)
+{
+	struct cell_early at;
+
+	if (!wants_early(c))
+		return;
+	if (cell_dual_scan(&c->dual, now, &at))
+		freeze_and_take_early(c, &at);
+	else
+		cell_dual_why(&c->dual, c->dumps.skipped, sizeof(c->dumps.skipped));
+}
+
+void cell_exit_check_early(struct cell_coordinator *c)
+{
+	struct cell_early at;
+
+	if (wants_early(c) && cell_dual_look(&c->dual, &at))
+		take_early(c, &at);
+	else
+		cell_coordinator_thaw(c);
+}

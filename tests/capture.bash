@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# What failure dumps must hold, whatever kernel and machine they come from: the assertions of the reference's three tests of
+# them, and a project whose tests make them.
+
+# capture_project DIR: cell_project's, with tests that end in error exits.
+capture_project() {
+	cell_project "$1"
+	cat >>"$1/ktstr.toml" <<-'TOML'
+		[[test]]
+		name = "stalls"
+		scheduler = "ktstr"
+		scheduler-args = ["--stall-after=1"]
+		watchdog = "3s"
+		duration = "10s"
+		cgroups = [{ name = "load", workers = 4, work = "spin_wait" }]
+		expect = { exit = "stall" }
+		[[test]]
+		name = "crashes_at_once"
+		scheduler = "ktstr"
+		scheduler-args = ["--crash"]
+	TOML
+}
+
+# dump_of DIR TEST: the one failure dump of a test in the last run, below DIR/ktstr-out.
+dump_of() {
+	local files=("$1"/ktstr-out/runs/latest/*/"$2"-*.failure-dump.json)
+	if [ ${#files[@]} -ne 1 ] || [ ! -f "${files[0]}" ]; then
+		echo "no failure dump of '$2'" >&2
+		[ ! -f "$1/run.log" ] || cat "$1/run.log" >&2
+		return 1
+	fi
+	printf '%s\n' "${files[0]}"
+}
+
+# dump_is FILE WHAT JQ-EXPRESSION: which must be true.
+dump_is() {
+	jq -e "$3" "$1" >/dev/null && return 0
+	printf 'not so: %s\n  %s\n  of %s, which has\n' "$2" "$3" "$1" >&2
+	jq -c 'map_values(if type == "array" then "\(length) of them" else . end)' "$1" >&2
+	return 1
+}
+
+# The scheduler's variables by name, as they were, and its arena, with live data in it.
+assert_dump_has_variables_and_arena() {
+	local bss='.maps[] | select((.name | endswith(".bss")) and (.name | startswith("probe_bp.") or startswith("fentry_p.") | not)) | .value'
+	local arena='.maps[] | select(.map_type == 33) | .arena'
+	dump_is "$1" "a capture that worked" '.schema == "single"' &&
+		dump_is "$1" "the .bss is rendered by its types" "[$bss.kind] | any(. == \"struct\")" &&
+		dump_is "$1" "stall and crash have their names" "[$bss.members[].name] | index(\"stall\") and index(\"crash\")" &&
+		dump_is "$1" "stall is 1" "[$bss.members[] | select(.name == \"stall\") | .value.value] == [1]" &&
+		dump_is "$1" "tasks were allocated" "[$bss.members[] | select(.name == \"ktstr_alloc_count\") | .value.value] | .[0] > 0" &&
+		dump_is "$1" "a vCPU has registers" '[.vcpu_regs[] | select(. != null and .instruction_pointer != 0)] | length > 0' &&
+		dump_is "$1" "no register that x86 does not have" '[.vcpu_regs[] | select(. != null) | has("user_page_table_root")] | any | not' &&
+		dump_is "$1" "there is an arena with pages" "[$arena.pages | length] | .[0] > 0" &&
+		dump_is "$1" "not more pages than there are" "[$arena] | .[0] | .declared_pages > 0 and (.pages | length) <= .declared_pages" &&
+		# 0xDEADBEEFCAFEBABE, lowest byte first
+		dump_is "$1" "a page has the tasks' magic number" \
+			"[$arena.pages[].bytes | indices([190, 186, 254, 202, 239, 190, 173, 222]) | length] | add > 0"
+}
+
+# assert_dump_has_kernel_state FILE CPUS
+assert_dump_has_kernel_state() {
+	dump_is "$1" "sched_ext's state was walked" 'has("scx_walker_unavailable") | not' &&
+		dump_is "$1" "one run queue a CPU" ".rq_scx_states | length == $2" &&
+		dump_is "$1" "one of them is in use" '[.rq_scx_states[] | .nr_running > 0 or .flags != 0] | any' &&
+		dump_is "$1" "there are dispatch queues" '.dsq_states | length > 0' &&
+		dump_is "$1" "a global one among them" '[.dsq_states[].origin | startswith("global node ")] | any' &&
+		dump_is "$1" "the scheduler's own state" '.scx_sched_state | type == "object"' &&
+		dump_is "$1" "tasks were walked" 'has("task_enrichments_unavailable") | not' &&
+		dump_is "$1" "there are tasks" '.task_enrichments | length > 0' &&
+		dump_is "$1" "real ones" '[.task_enrichments[] | .pid > 0 and .comm != ""] | any' &&
+		dump_is "$1" "NUMA rows, or why not" '(.per_node_numa // [] | length > 0) or (.per_node_numa_unavailable | type == "string")'
+}
+
+assert_dump_has_probe_counters() {
+	dump_is "$1" "the probe was found" '.probe_counters | type == "object"' &&
+		dump_is "$1" "its exit hook ran" '.probe_counters.trigger_count > 0' &&
+		dump_is "$1" "its kprobe ran" '.probe_counters.probe_count > 0'
+}
+
+# ---- the map zoo: tests/vm/progs/map_zoo.c ----
+
+map_zoo_project() {
+	cell_project "$1"
+	cat >>"$1/ktstr.toml" <<-TOML
+		[scheduler.zoo]
+		binary = "$O/tests/map_zoo"
+		[[test]]
+		name = "zoo"
+		scheduler = "zoo"
+		duration = "30s"
+	TOML
+}
+
+# Numbers of 16 digits and more become strings: jq would round them.
+exact_numbers() { sed -E 's/([:[, ])(-?[0-9]{16,})/\1"\2"/g' "$1"; }
+
+# map_zoo_compare DIR: zoo.json is what the guest printed, dump.json what the dump has, compared.json both in one form.
+map_zoo_compare() {
+	local log
+	log=$(cell_logs "$1" zoo) && sed -n 's/^ZOO //p' "$log/scheduler.log" >"$1/zoo.raw" &&
+		exact_numbers "$1/zoo.raw" >"$1/zoo.json" && [ -s "$1/zoo.json" ] &&
+		exact_numbers "$(dump_of "$1" zoo)" >"$1/dump.json" &&
+		jq --slurpfile zoo "$1/zoo.json" -f "$KTSTR_TOP/tests/vm/map_zoo.jq" "$1/dump.json" >"$1/compared.json"
+}
+
+# maps_agree DIR MAP...
+maps_agree() {
+	local dir=$1 map r=0
+	shift
+	for map; do
+		jq -e --arg map "$map" '.[$map] | . != null and .want == .have' "$dir/compared.json" >/dev/null && continue
+		printf '%s: the kernel says one thing, the dump another\n' "$map" >&2
+		jq -c --arg map "$map" '.[$map] | "kernel: \(.want)", "dump:   \(.have)"' "$dir/compared.json" | cut -c1-2000 >&2
+		r=1
+	done
+	return "$r"
+}

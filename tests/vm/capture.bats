@@ -1,0 +1,149 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# Failure dumps and captures on request, of a real kernel under emulation.
+
+load ../lib
+load ../cells
+load ../capture
+
+setup_file() {
+	export DIR=$BATS_FILE_TMPDIR
+	capture_project "$DIR"
+	cat >>"$DIR/ktstr.toml" <<-'TOML'
+		[[test]]
+		name = "lives"
+		scheduler = "ktstr"
+		duration = "2s"
+		snapshots = { periodic = 3 }
+		[scheduler.asks]
+		binary = "bad_scheduler"
+		args = ["ask", "after the/start", "watch scx_watchdog_timestamp", "watch no_such_symbol", "after the/start"]
+		[[test]]
+		name = "asks"
+		scheduler = "asks"
+		watchdog = "1s"
+		duration = "2s"
+	TOML
+	build_bad_scheduler "$DIR"
+	KTSTR_KEEP_IMAGE=1 run_cells "$DIR"
+}
+
+@test "a stall is dumped with the scheduler's variables by name, and its arena" {
+	assert_dump_has_variables_and_arena "$(dump_of "$DIR" stalls)"
+}
+
+@test "a stall is dumped with run queues, dispatch queues and tasks, of the moment of the exit" {
+	local dump
+	dump=$(dump_of "$DIR" stalls)
+	assert_dump_has_kernel_state "$dump" 2
+	dump_is "$dump" "the exit is not dealt with yet" '.scx_sched_state | .exit_kind == 1026 and .source == "live"'
+	dump_is "$dump" "the workers wait" '[.task_enrichments[].comm | select(startswith("kt-load-"))] | length == 4'
+}
+
+@test "a stall is dumped with the probe's counters" {
+	assert_dump_has_probe_counters "$(dump_of "$DIR" stalls)"
+}
+
+# The counters of the probe alone are read later, when its hook has run.
+without_counters() { grep -vE '^ +"(probe_count|kprobe_returns|trigger_count)": [0-9]+,?$' "$1"; }
+
+@test "the memory that a dump was made of, kept in a file, gives the same dump again" {
+	local dump image
+	dump=$(dump_of "$DIR" stalls)
+	image=${dump%.failure-dump.json}.image
+	ktstr_make capture --image "$image" --json >"$BATS_TEST_TMPDIR/again.json"
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/again.json")" -gt 1000 ]
+	diff <(without_counters "$dump") <(without_counters "$BATS_TEST_TMPDIR/again.json")
+}
+
+@test "an error exit in the very first dispatch is caught" {
+	local dump
+	dump=$(dump_of "$DIR" crashes_at_once)
+	dump_is "$dump" "the exit's kind" '.schema == "single" and .scx_sched_state.exit_kind == 1025'
+	dump_is "$dump" "nothing was dispatched before" \
+		'[.maps[] | select(.name == "bpf.bss") | .value.members[] | select(.name == "nr_dispatched") | .value.value] == [0]'
+}
+
+@test "sidecar and failure text name the dump, and the text shows a screen of it" {
+	local text
+	assert_eq "$(basename "$(dump_of "$DIR" crashes_at_once)")" "$(cell_get "$DIR" crashes_at_once .captures.failure_dump)"
+	assert_eq fail "$(cell_get "$DIR" crashes_at_once .verdict)"
+	text=$(sed -n "/^    ktstr_test 'crashes_at_once'/,/^    logs: /p" "$DIR/run.log" | sed -n '/--- failure dump ---/,$p')
+	assert_contains "$text" "crashes_at_once-"
+	assert_contains "$text" "ktstr-make show "
+	[ "$(wc -l <<<"$text")" -le 46 ] || { echo "$text"; return 1; }
+}
+
+@test "a test whose scheduler lives leaves no failure dump" {
+	assert_eq pass "$(cell_get "$DIR" lives .verdict)"
+	assert_eq null "$(cell_get "$DIR" lives .captures.failure_dump)"
+	assert_eq "" "$(find "$DIR/ktstr-out/runs/" -name 'lives-*.failure-dump.json')"
+}
+
+@test "exits are watched for, not only looked for" {
+	assert_eq null "$(cell_get "$DIR" stalls .captures.not_watched)"
+	assert_eq null "$(cell_get "$DIR" stalls .captures.problem)"
+}
+
+@test "periodic captures are taken at their times, without an effect on the verdict" {
+	local i last=0 dispatched file
+	assert_eq '3 of 3' "$(cell_get "$DIR" lives '"\(.periodic_fired) of \(.periodic_target)"')"
+	for i in 0 1 2; do
+		file=$(find "$DIR/ktstr-out/runs/" -name "lives-*.snapshot.periodic_00$i.json")
+		assert_dump_has_kernel_state "$file" 2
+		dispatched=$(jq '.maps[] | select(.name == "bpf.bss") | .value.members[] | select(.name == "nr_enqueued") | .value.value' "$file")
+		[ "$dispatched" -gt "$last" ] || { echo "nr_enqueued of $i is $dispatched, before it was $last"; return 1; }
+		last=$dispatched
+	done
+	assert_eq 3 "$(cell_get "$DIR" lives '.captures.snapshots | length')"
+}
+
+@test "a program in the guest is given what it asks for, and told what it cannot have" {
+	local log file
+	log=$(cell_logs "$DIR" asks)/scheduler.log
+	assert_eq pass "$(cell_get "$DIR" asks .verdict)" "$(cat "$log")"
+	assert_eq 2 "$(grep -cx 'after the/start: ok' "$log")" "$(cat "$log")"
+	grep -qx 'watch scx_watchdog_timestamp: ok' "$log"
+	grep -q "^watch no_such_symbol: error: symbol 'no_such_symbol' not found" "$log"
+	for file in after_the_start scx_watchdog_timestamp; do
+		file=$(find "$DIR/ktstr-out/runs/" -name "asks-*.snapshot.$file.json")
+		assert_dump_has_kernel_state "$file" 2
+	done
+	assert_eq 2 "$(cell_get "$DIR" asks '.captures.snapshots | length')"
+}
+
+@test "two runs at once each have their own dump" {
+	local dir=$BATS_TEST_TMPDIR one two
+	capture_project "$dir"
+	(cd "$dir" && exec "$KTSTR_MAKE" test crashes_at_once >"$dir/one.log" 2>&1 </dev/null) &
+	one=$!
+	(cd "$dir" && exec "$KTSTR_MAKE" test crashes_at_once >"$dir/two.log" 2>&1 </dev/null) &
+	two=$!
+	wait "$one" || true
+	wait "$two" || true
+	assert_eq 2 "$(find "$dir"/ktstr-out/runs/*-* -name 'crashes_at_once-*.failure-dump.json' | wc -l)" "$(cat "$dir"/*.log)"
+	for file in "$dir"/ktstr-out/runs/*-*/*/crashes_at_once-*.failure-dump.json; do
+		dump_is "$file" "whole" '.schema == "single" and .scx_sched_state.exit_kind == 1025'
+	done
+}
+
+# unfinished DIR: a dump that is being written.
+unfinished() { [ -n "$(find "$1/ktstr-out" -name '.*.failure-dump.json.*.tmp' 2>/dev/null)" ]; }
+
+@test "kill -9 while a dump is written leaves no half of one" {
+	local dir=$BATS_TEST_TMPDIR pid cell file
+	capture_project "$dir"
+	(cd "$dir" && exec "$KTSTR_MAKE" test crashes_at_once >"$dir/run.log" 2>&1 </dev/null) &
+	pid=$!
+	wait_until 300 find_cell "$pid"
+	until unfinished "$dir"; do
+		kill -0 "$cell" || { echo "it ended before a dump was seen half written"; cat "$dir/run.log"; return 1; }
+	done
+	kill -KILL "$cell"
+	wait "$pid" || true
+	# Of the name that readers look for there is all, or nothing.
+	for file in "$dir"/ktstr-out/runs/latest/*/crashes_at_once-*.failure-dump.json; do
+		[ ! -e "$file" ] || jq -e '.schema == "single"' "$file" >/dev/null
+	done
+	assert_eq '"error"' "$(jq .verdict "$dir"/ktstr-out/runs/latest/*/crashes_at_once-*.ktstr.json)"
+}
