@@ -12,6 +12,8 @@ bench_begin() {
 	program=$out/ktstr-make
 	faultd=$out/tests/faultd
 	vmm_bench=$out/tests/vmm-bench
+	capture_bench=$out/tests/capture-bench
+	scx_full=$out/tests/scx_full
 	guest=$out/tests/guests/guest.elf
 	runs=${KTSTR_BENCH_RUNS-5}
 	work=$(mktemp -d -p "${KTSTR_BENCH_DIR-${TMPDIR-/tmp}}" ktstr-bench.XXXXXX)
