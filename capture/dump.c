@@ -77,8 +77,10 @@ static int new_report(size_t max_bytes, struct cap_report **ret, struct kt_err *
 	int r = cap_pool_create(max_bytes, &pool);
 	struct cap_report *report = r < 0 ? NULL : cap_alloc(pool, sizeof(*report));
 
-	if (!report)
-		return kt_fail(e, KT_E_HOST, ENOMEM, "make a report");
+	if (!report) {
+		(void)kt_fail(e, KT_E_HOST, ENOMEM, "make a report");
+		return -ENOMEM;
+	}
 	report->pool = kt_take(pool);
 	*ret = report;
 	return 0;
