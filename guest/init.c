@@ -15,6 +15,11 @@ enum { PIECE_BYTES = 64 << 10 };
 
 /* For the kernel's lines on a scheduler's end to arrive, and its process to end. */
 static const uint64_t died_settle_ns = 200 * GST_MS;
+/*
+ * The state is no longer "enabled" before the kernel has said why: between the two it moves every task to another class
+ * (scx_root_disable() of kernel/sched/ext/ext.c, 7.3), which takes its time on a slow machine.
+ */
+static const uint64_t died_reason_ns = 5 * GST_SEC;
 
 static int read_plan(struct gst_init *g, struct kt_err *e)
 {
@@ -54,10 +59,13 @@ static int prepare(struct gst_init *g, struct kt_err *e)
 static void say_died(struct gst_init *g)
 {
 	const struct scn_exit *x = &g->kmsg.exit;
+	uint64_t until = kt_now_ns() + died_reason_ns;
 	char name[32];
 
 	g->result.sched = SCN_SCHED_DIED;
-	gst_settle(g, died_settle_ns);
+	do
+		gst_settle(g, died_settle_ns);
+	while (x->kind == SCN_EXIT_NONE && !g->chan.stop && kt_now_ns() < until);
 	(void)gst_chan_life(&g->chan, GST_LIFE_SCHED_DIED, "%s%s%s",
 			    scn_exit_name(x->kind, name, sizeof(name)), x->reason[0] ? ": " : "",
 			    x->reason);
