@@ -70,7 +70,8 @@ turn_answer() {
 
 	rm ktstr.toml
 	run --separate-stderr ktstr_make doctor
-	assert_eq "$before" "$output"
+	# Not all of it: memory and disk of the host are others' as well.
+	assert_eq "$(grep -E '^(ok|warn|fail) +(accelerator|kvm) ' <<<"$before")" "$(grep -E '^(ok|warn|fail) +(accelerator|kvm) ' <<<"$output")"
 	assert_eq "$truth" "$(<cache/kvm-probe.json)"
 }
 
