@@ -228,8 +228,8 @@ include $(wildcard tests/*/module.mk)
 cli-tests := $(wildcard tests/cli/*.bats)
 vm-tests := $(wildcard tests/vm/*.bats)
 kvm-tests := $(wildcard tests/kvm/*.bats)
-# The shorter ones of these; with all of them CI would take longer than it may.
-ci-kvm-tests := tests/kvm/demo.bats tests/kvm/capture.bats
+# The one of these that has the most in it; with all of them CI would take longer than it may.
+ci-kvm-tests := tests/kvm/demo.bats
 slow-tests := $(wildcard tests/slow/*.bats)
 kernel-tests := $(wildcard tests/kernels/*.bats)
 tree-tests := scripts/check-layers scripts/check-headers
