@@ -22,8 +22,8 @@ int cap_find_bss(struct cap_dump *d, struct cap_bss *ret);
 /* Id of a struct, or union, of that name among the program's own types; 0: none. */
 uint32_t cap_own_struct(const struct btf *btf, const char *name);
 uint32_t cap_own_union(const struct btf *btf, const char *name);
-/* Without modifiers and typedefs; 0: broken. */
-uint32_t cap_peel(const struct btf *btf, uint32_t id);
+/* Types of the allocators' and of the arena's own: never what a scheduler keeps in slots. */
+bool cap_is_machinery(const char *type_name);
 /* First id that is the program's own. */
 uint32_t cap_own_start(const struct btf *btf);
 /* A member by name, anonymous ones looked into; several names with '|' between. Its place and type. */

@@ -101,8 +101,6 @@ struct casts {
 
 /* ---- types (cast_type.c) ---- */
 
-/* Without modifiers and typedefs; 0: broken. */
-uint32_t cast_peel(const struct btf *btf, uint32_t id);
 enum cast_leaf_kind { CAST_LEAF_NONE, CAST_LEAF_U64, CAST_LEAF_PTR, CAST_LEAF_OTHER };
 /* The scalar at a byte of a type, and the innermost struct that it is a member of. */
 struct cast_leaf {

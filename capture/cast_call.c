@@ -70,8 +70,8 @@ static uint32_t map_value_type(const struct btf *btf, struct cast_val map)
 
 		if (!name || !kt_streq(name, "value"))
 			continue;
-		m = btf__type_by_id(btf, cast_peel(btf, btf_members(t)[i].type));
-		return m && btf_is_ptr(m) ? cast_peel(btf, m->type) : 0;
+		m = btf__type_by_id(btf, cap_peel(btf, btf_members(t)[i].type));
+		return m && btf_is_ptr(m) ? cap_peel(btf, m->type) : 0;
 	}
 	return 0;
 }
@@ -172,7 +172,7 @@ static const struct btf_type *proto_named(const struct casts *c, const char *nam
 
 static bool returns_number(const struct btf *btf, const struct btf_type *proto)
 {
-	const struct btf_type *t = btf__type_by_id(btf, cast_peel(btf, proto->type));
+	const struct btf_type *t = btf__type_by_id(btf, cap_peel(btf, proto->type));
 
 	return t && (btf_is_int(t) || btf_is_any_enum(t));
 }

@@ -2,19 +2,8 @@
 /* Types for arena memory that no declaration names: by what the source line says, or by which struct fits every access. */
 #include <string.h>
 
+#include "capture/alloc.h"
 #include "capture/cast.h"
-
-/* The arena's own machinery: never what a scheduler keeps in it. */
-static bool is_machinery(const char *name)
-{
-	static const char *const prefixes[] = { "sdt_", "scx_allocator", "scx_static", "bpf_" };
-
-	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
-		if (kt_starts_with(name, prefixes[i]))
-			return true;
-	}
-	return false;
-}
 
 /* Whether every access is a scalar of @type: exactly one, or within one. */
 static bool fits(struct casts *c, const struct cast_node *n, uint32_t type, bool exactly)
@@ -36,7 +25,7 @@ static bool may_be_arena(const struct casts *c, uint32_t id)
 	const struct btf_type *t = btf__type_by_id(c->btf, id);
 
 	return btf_is_struct(t) && !c->kernel_type[id] && !c->var_type[id] &&
-	       !is_machinery(btf__name_by_offset(c->btf, t->name_off));
+	       !cap_is_machinery(btf__name_by_offset(c->btf, t->name_off));
 }
 
 /* The only struct that fits; 0: none, or several. */

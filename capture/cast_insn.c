@@ -73,7 +73,7 @@ static void type_from_core(const struct cast_at *at, struct cast_val base)
 	relo = cast_core_relo(at);
 	if (relo && relo->kind == CORE_FIELD_OFFSET &&
 	    !(cast_at(at->c, base.ref)->space & CAST_ARENA))
-		cast_add_type(at->c, base.ref, cast_peel(at->c->btf, relo->type_id));
+		cast_add_type(at->c, base.ref, cap_peel(at->c->btf, relo->type_id));
 }
 
 /* ---- memory ---- */
@@ -105,7 +105,7 @@ static struct cast_val load_context(const struct cast_at *at, uint32_t proto, in
 		return CAST_IS(bytes == 8 ? CAST_UNKNOWN : CAST_NUM);
 	type = cast_pointee(at->c->btf, btf_params(t)[off / 8].type);
 	if (!type) {
-		t = btf__type_by_id(at->c->btf, cast_peel(at->c->btf, btf_params(t)[off / 8].type));
+		t = btf__type_by_id(at->c->btf, cap_peel(at->c->btf, btf_params(t)[off / 8].type));
 		return CAST_IS(t && btf_is_int(t) ? CAST_NUM : CAST_UNKNOWN);
 	}
 	node = cast_node(at->c, CAST_KEY_ARG, at->c->insn_base[at->f->section] + at->f->start,
@@ -371,7 +371,7 @@ static struct cast_val symbol_value(const struct cast_at *at, const struct cap_s
 
 			if (var->section == sym->section && var->offset == (uint32_t)v.off)
 				return (struct cast_val){ .kind = CAST_MAP,
-							  .ref = cast_peel(at->c->btf, var->type) };
+							  .ref = cap_peel(at->c->btf, var->type) };
 		}
 		return CAST_IS(CAST_UNKNOWN);
 	}
@@ -396,7 +396,7 @@ static void step_constant(const struct cast_at *at, struct bpf_insn i, struct ca
 		v = symbol_value(at, sym, i.imm);
 	else if (relo && (relo->kind == CORE_TYPE_ID_LOCAL || relo->kind == CORE_TYPE_ID_TARGET))
 		v = (struct cast_val){ .kind = CAST_TYPE_ID,
-				       .ref = cast_peel(at->c->btf, relo->type_id) };
+				       .ref = cap_peel(at->c->btf, relo->type_id) };
 	else if (high.imm == 0 && i.imm >= 0)
 		v = (struct cast_val){ .kind = CAST_CONST, .off = i.imm };
 	else

@@ -149,7 +149,7 @@ static uint32_t type_inside(struct casts *c, const struct cast_node *from, int32
 	for (unsigned depth = 0; off > 0 && depth < 16; depth++) {
 		bool found = false;
 
-		type = cast_peel(c->btf, type);
+		type = cap_peel(c->btf, type);
 		t = btf__type_by_id(c->btf, type);
 		if (!t || !btf_is_struct(t))
 			return 0;
@@ -166,7 +166,7 @@ static uint32_t type_inside(struct casts *c, const struct cast_node *from, int32
 		if (!found)
 			return 0;
 	}
-	type = cast_peel(c->btf, type);
+	type = cap_peel(c->btf, type);
 	t = btf__type_by_id(c->btf, type);
 	return t && off == 0 && (btf_is_struct(t) || btf_is_union(t)) ? type : 0;
 }

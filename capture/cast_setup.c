@@ -47,7 +47,7 @@ static int load_relocations(struct casts *c)
 static uint32_t element_of(const struct btf *btf, uint32_t type)
 {
 	for (unsigned i = 0; i < NESTING_MAX; i++) {
-		const struct btf_type *t = btf__type_by_id(btf, type = cast_peel(btf, type));
+		const struct btf_type *t = btf__type_by_id(btf, type = cap_peel(btf, type));
 
 		if (!t || !btf_is_array(t))
 			return t ? type : 0;
@@ -78,12 +78,12 @@ static void mark_proto(struct casts *c, uint32_t proto)
 
 static void mark_operations(struct casts *c, uint32_t type)
 {
-	const struct btf_type *t = btf__type_by_id(c->btf, cast_peel(c->btf, type)), *m;
+	const struct btf_type *t = btf__type_by_id(c->btf, cap_peel(c->btf, type)), *m;
 
 	for (unsigned i = 0; t && btf_is_struct(t) && i < btf_vlen(t); i++) {
-		m = btf__type_by_id(c->btf, cast_peel(c->btf, btf_members(t)[i].type));
+		m = btf__type_by_id(c->btf, cap_peel(c->btf, btf_members(t)[i].type));
 		if (m && btf_is_ptr(m))
-			mark_proto(c, cast_peel(c->btf, m->type));
+			mark_proto(c, cap_peel(c->btf, m->type));
 	}
 }
 
@@ -115,7 +115,7 @@ static void mark_members(struct casts *c)
 static void mark_kernel_types(struct casts *c)
 {
 	for (size_t i = 0; i < c->ext.nr_relos; i++) {
-		uint32_t id = cast_peel(c->btf, c->ext.relo[i].type_id);
+		uint32_t id = cap_peel(c->btf, c->ext.relo[i].type_id);
 
 		if (c->ext.relo[i].kind < CORE_FIELD_KINDS && id)
 			c->kernel_type[id] = 1;
@@ -127,7 +127,7 @@ static void mark_kernel_types(struct casts *c)
 			mark_proto(c, t->type);
 	}
 	for (size_t i = 0; i < c->var.nr; i++) {
-		c->var_type[cast_peel(c->btf, c->var.v[i].type)] = 1;
+		c->var_type[cap_peel(c->btf, c->var.v[i].type)] = 1;
 		if (kt_starts_with(c->elf->section[c->var.v[i].section].name, ".struct_ops"))
 			mark_operations(c, c->var.v[i].type);
 	}
@@ -271,8 +271,8 @@ static uint32_t op_proto(struct casts *c, uint32_t section, uint64_t offset)
 	for (unsigned i = 0; i < btf_vlen(t); i++) {
 		if (btf_member_bit_offset(t, i) / 8 != leaf.offset)
 			continue;
-		m = btf__type_by_id(c->btf, cast_peel(c->btf, btf_members(t)[i].type));
-		proto = m && btf_is_ptr(m) ? cast_peel(c->btf, m->type) : 0;
+		m = btf__type_by_id(c->btf, cap_peel(c->btf, btf_members(t)[i].type));
+		proto = m && btf_is_ptr(m) ? cap_peel(c->btf, m->type) : 0;
 		m = btf__type_by_id(c->btf, proto);
 		return m && btf_is_func_proto(m) ? proto : 0;
 	}

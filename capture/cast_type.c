@@ -8,28 +8,14 @@
 
 enum { PEEL_MAX = 32, NAMES_MAX = 1 << 18 };
 
-uint32_t cast_peel(const struct btf *btf, uint32_t id)
-{
-	for (unsigned i = 0; i < PEEL_MAX; i++) {
-		const struct btf_type *t = btf__type_by_id(btf, id);
-
-		if (!t)
-			return 0;
-		if (!btf_is_mod(t) && !btf_is_typedef(t) && !btf_is_type_tag(t))
-			return id;
-		id = t->type;
-	}
-	return 0;
-}
-
 uint32_t cast_pointee(const struct btf *btf, uint32_t ptr_type)
 {
-	const struct btf_type *t = btf__type_by_id(btf, cast_peel(btf, ptr_type));
+	const struct btf_type *t = btf__type_by_id(btf, cap_peel(btf, ptr_type));
 	uint32_t id;
 
 	if (!t || !btf_is_ptr(t))
 		return 0;
-	id = cast_peel(btf, t->type);
+	id = cap_peel(btf, t->type);
 	t = btf__type_by_id(btf, id);
 	return id && t && (btf_is_struct(t) || btf_is_union(t) || btf_is_fwd(t)) ? id : 0;
 }
@@ -42,10 +28,10 @@ uint32_t cast_flexible_at(const struct btf *btf, uint32_t type)
 	if (!t || !btf_is_struct(t) || btf_vlen(t) == 0)
 		return 0;
 	last = btf_members(t) + btf_vlen(t) - 1;
-	a = btf__type_by_id(btf, cast_peel(btf, last->type));
+	a = btf__type_by_id(btf, cap_peel(btf, last->type));
 	if (!a || !btf_is_array(a) || btf_array(a)->nelems != 0)
 		return 0;
-	a = btf__type_by_id(btf, cast_peel(btf, btf_array(a)->type));
+	a = btf__type_by_id(btf, cap_peel(btf, btf_array(a)->type));
 	return a && btf_is_int(a) ? btf_member_bit_offset(t, btf_vlen(t) - 1) / 8 : 0;
 }
 
@@ -83,7 +69,7 @@ static const struct btf_member *member_at(struct casts *c, const struct btf_type
 			return NULL;
 		if (btf_is_struct(t))
 			return &m[i];
-		mt = btf__type_by_id(c->btf, cast_peel(c->btf, m[i].type));
+		mt = btf__type_by_id(c->btf, cap_peel(c->btf, m[i].type));
 		if (mt && (btf_is_ptr(mt) || (btf_is_int(mt) && mt->size == 8)))
 			return &m[i];
 		found = found ? found : &m[i];
@@ -183,7 +169,7 @@ struct cast_leaf cast_leaf_at(struct casts *c, uint32_t type, int64_t offset)
 		id = v->type;
 	}
 	for (unsigned depth = 0; depth < PEEL_MAX; depth++) {
-		id = cast_peel(c->btf, id);
+		id = cap_peel(c->btf, id);
 		t = btf__type_by_id(c->btf, id);
 		if (id == 0 || !t)
 			return (struct cast_leaf){ 0 };
@@ -218,14 +204,14 @@ bool cast_array_at(struct casts *c, uint32_t type, int64_t offset, uint32_t *ret
 		id = v->type;
 	}
 	for (unsigned depth = 0; depth < PEEL_MAX; depth++) {
-		id = cast_peel(c->btf, id);
+		id = cap_peel(c->btf, id);
 		t = btf__type_by_id(c->btf, id);
 		if (id == 0 || !t || !(btf_is_array(t) || btf_is_struct(t) || btf_is_union(t)))
 			break;
 		if (!descend(c, t, &id, &offset, &element, &leaf))
 			break;
 		if (element) {
-			*ret_type = cast_peel(c->btf, id);
+			*ret_type = cap_peel(c->btf, id);
 			*ret_offset = (uint32_t)offset;
 			any = true;
 		}

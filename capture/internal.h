@@ -35,6 +35,8 @@ size_t cap_pool_bytes(const struct cap_pool *p);
 const struct btf *cap_types_btf(const struct cap_types *t);
 /* btf__new_split(), with what libbpf says of it in our log. NULL and errno. @base may be NULL. */
 struct btf *cap_btf_new(const void *data, size_t len, const struct btf *base);
+/* Id of the type without modifiers, typedefs and type tags, at most 32 of them; 0: void, or broken. */
+uint32_t cap_peel(const struct btf *btf, uint32_t id);
 /* Id of a type of that name; 0: none. One lookup in a hash. @kind is BTF_KIND_... */
 uint32_t cap_type_find(const struct cap_types *t, const char *name, uint32_t kind);
 /* Bytes of "struct NAME" or "union NAME"; 0: unknown. */

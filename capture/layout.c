@@ -18,25 +18,11 @@ enum {
 
 /* ---- one member ---- */
 
-/* Of modifiers and typedefs. 0: void, or nothing sensible. */
-static uint32_t peel(const struct btf *btf, uint32_t id)
-{
-	const struct btf_type *t = btf__type_by_id(btf, id);
-
-	for (unsigned n = 0; t && n < 32; n++) {
-		if (!btf_is_mod(t) && !btf_is_typedef(t) && !btf_is_type_tag(t))
-			return id;
-		id = t->type;
-		t = btf__type_by_id(btf, id);
-	}
-	return 0;
-}
-
 /* Bit fields are not found: they have no address. */
 static bool find_member(const struct btf *btf, uint32_t struct_id, const char *name, unsigned depth,
 			unsigned *looks, struct cap_field *f)
 {
-	const struct btf_type *t = btf__type_by_id(btf, peel(btf, struct_id));
+	const struct btf_type *t = btf__type_by_id(btf, cap_peel(btf, struct_id));
 	const struct btf_member *m = t && btf_is_composite(t) ? btf_members(t) : NULL;
 
 	for (uint32_t n = 0; m && n < btf_vlen(t) && *looks < LOOKS_MAX; n++) {
@@ -64,7 +50,7 @@ static bool find_member(const struct btf *btf, uint32_t struct_id, const char *n
 /* "[3]" at the start of @path: on to that element. Returns what follows, NULL: no such element. */
 static const char *enter_element(const struct btf *btf, const char *path, struct cap_field *f)
 {
-	const struct btf_type *t = btf__type_by_id(btf, peel(btf, f->type_id));
+	const struct btf_type *t = btf__type_by_id(btf, cap_peel(btf, f->type_id));
 	const struct btf_array *a = t && btf_is_array(t) ? btf_array(t) : NULL;
 	size_t len = strcspn(path, "]");
 	char digits[16];

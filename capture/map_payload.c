@@ -8,26 +8,21 @@
 
 #include "capture/maps.h"
 
-enum { PAYLOAD_MAX = 64 << 10, PEEL_MAX = 32 };
+enum { PAYLOAD_MAX = 64 << 10 };
 
-static const struct btf_type *peel(const struct btf *btf, uint32_t id)
+static const struct btf_type *peeled(const struct btf *btf, uint32_t id)
 {
-	const struct btf_type *t = btf__type_by_id(btf, id);
-
-	for (int i = 0;
-	     t && i < PEEL_MAX && (btf_is_mod(t) || btf_is_typedef(t) || btf_is_type_tag(t)); i++)
-		t = btf__type_by_id(btf, t->type);
-	return t;
+	return btf__type_by_id(btf, cap_peel(btf, id));
 }
 
 static bool points_to_slot(const struct btf *btf, uint32_t id)
 {
-	const struct btf_type *t = peel(btf, id);
+	const struct btf_type *t = peeled(btf, id);
 	const char *name;
 
 	if (!t || !btf_is_ptr(t))
 		return false;
-	t = peel(btf, t->type);
+	t = peeled(btf, t->type);
 	if (!t || !(btf_is_struct(t) || btf_is_fwd(t)))
 		return false;
 	name = btf__name_by_offset(btf, t->name_off);
@@ -37,7 +32,7 @@ static bool points_to_slot(const struct btf *btf, uint32_t id)
 /* Byte offset of the first such member; false: the value has none. */
 static bool find_pointer(const struct btf *btf, uint32_t value_type_id, uint32_t *ret)
 {
-	const struct btf_type *t = peel(btf, value_type_id);
+	const struct btf_type *t = peeled(btf, value_type_id);
 
 	if (!t || !btf_is_struct(t))
 		return false;

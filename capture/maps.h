@@ -95,8 +95,7 @@ const struct cap_value *cap_map_value(struct cap_map_walk *w, uint32_t type_id, 
 /* The same, as bytes where it has no type. */
 const struct cap_value *cap_map_value_or_bytes(struct cap_map_walk *w, const void *data,
 					       size_t len);
-/* "a string section", "hash": for messages. */
-/* NULL: a type that is not in the table. */
+/* "hash": for messages. NULL: a type that is not in the table. */
 const char *cap_map_type_name(uint32_t type);
 
 /*

@@ -12,7 +12,6 @@ enum {
 	MEMBER_LOOKS_MAX =
 		1 << 16, /* for one name: a struct can be made to contain itself, many times */
 	OFFSET_MAX = 1 << 28, /* so that sums of places fit into 32 bits, whatever the guest says */
-	PEEL_MAX = 32,
 	VARS_MAX = 1 << 14,
 };
 
@@ -44,20 +43,6 @@ uint32_t cap_own_struct(const struct btf *btf, const char *name)
 uint32_t cap_own_union(const struct btf *btf, const char *name)
 {
 	return own_type(btf, name, BTF_KIND_UNION);
-}
-
-uint32_t cap_peel(const struct btf *btf, uint32_t id)
-{
-	for (unsigned i = 0; i < PEEL_MAX; i++) {
-		const struct btf_type *t = btf__type_by_id(btf, id);
-
-		if (!t)
-			return 0;
-		if (!btf_is_mod(t) && !btf_is_typedef(t) && !btf_is_type_tag(t))
-			return id;
-		id = t->type;
-	}
-	return 0;
 }
 
 static bool find_member(const struct btf *btf, uint32_t type, const char *name, size_t len,

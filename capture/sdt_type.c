@@ -21,8 +21,7 @@ struct candidates {
 	struct kt_buf names;
 };
 
-/* The allocators' own types are no payload. */
-static bool is_machinery(const char *name)
+bool cap_is_machinery(const char *name)
 {
 	static const char *const prefixes[] = { "sdt_", "scx_allocator", "scx_static", "bpf_" };
 
@@ -56,7 +55,7 @@ static void consider(struct candidates *c, uint32_t id, bool seen)
 	const struct btf_type *t = btf__type_by_id(c->btf, id);
 	const char *name = t && btf_is_struct(t) ? btf__name_by_offset(c->btf, t->name_off) : NULL;
 
-	if (!name || !*name || t->size != c->bytes || is_machinery(name))
+	if (!name || !*name || t->size != c->bytes || cap_is_machinery(name))
 		return;
 	if (c->obj && c->obj->kernel_type && id < btf__type_cnt(c->obj->btf) &&
 	    c->obj->kernel_type[id])

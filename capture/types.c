@@ -258,6 +258,22 @@ bool cap_types_has_func(const struct cap_types *t, const char *name)
 	return cap_type_find(t, name, BTF_KIND_FUNC) != 0;
 }
 
+enum { PEEL_MAX = 32 };
+
+uint32_t cap_peel(const struct btf *btf, uint32_t id)
+{
+	for (unsigned i = 0; i < PEEL_MAX; i++) {
+		const struct btf_type *t = btf__type_by_id(btf, id);
+
+		if (!t)
+			return 0;
+		if (!btf_is_mod(t) && !btf_is_typedef(t) && !btf_is_type_tag(t))
+			return id;
+		id = t->type;
+	}
+	return 0;
+}
+
 /* ---- loading ---- */
 
 static __attribute__((format(printf, 2, 0))) int log_libbpf(enum libbpf_print_level level,
