@@ -127,6 +127,12 @@ void vm_frames_done(struct vm_frames *f);
 /* Fills in VM_EV_FRAME or VM_EV_RING_BROKEN (once) and returns true, or has nothing: pending is false then. */
 bool vm_frames_next(struct vm_frames *f, struct vm_event *ret);
 
+/* ---- files beside vm.txt (vmm.c) ---- */
+
+/* Whole or not at all. */
+int vm_log_file_write(const char *dir, const char *name, const void *data, size_t len,
+		      struct kt_err *e);
+
 /* ---- which kernel file to boot (kernel_image.c) ---- */
 
 /* config->vmlinux where it has a PVH entry, else config->kernel. @ret_path is absolute; caller frees. */

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/file.h"
 #include "vmm/internal.h"
 
 enum { BASE_CPU_MIB = 64, SMALLEST_MIB = 256, KERNEL_MIB = 192, INITRD_FACTOR = 3 };
@@ -170,4 +171,14 @@ gpa_t vm_ring_gpa(const struct vm *vm, uint64_t *ret_len)
 {
 	*ret_len = vm->memory.layout.ring_len;
 	return vm->memory.layout.ring;
+}
+
+int vm_log_file_write(const char *dir, const char *name, const void *data, size_t len,
+		      struct kt_err *e)
+{
+	kt_auto(mem) char *path = kt_fmt("%s/%s", dir, name);
+
+	if (!path)
+		return kt_fail(e, KT_E_HOST, ENOMEM, "write %s", name);
+	return kt_file_write_atomic(path, data, len, 0644, e);
 }

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "vmm/kvm/internal.h"
 
 #define PROGRAM "qemu-system-x86_64"
@@ -213,16 +212,6 @@ static void add_qemu(struct kt_buf *b, const struct kvm_machine *m, const struct
 
 /* ---- files ---- */
 
-static int write_into(const char *dir, const char *name, const void *data, size_t len,
-		      struct kt_err *e)
-{
-	kt_auto(mem) char *path = kt_fmt("%s/%s", dir, name);
-
-	if (!path)
-		return kt_fail(e, KT_E_HOST, ENOMEM, "write %s", name);
-	return kt_file_write_atomic(path, data, len, 0644, e);
-}
-
 static void render(struct kt_buf *b, const struct kvm_machine *m, const struct kvm_description *d)
 {
 	kt_buf_adds(b, "#!/bin/sh\n");
@@ -279,8 +268,8 @@ int kvm_papers_write(struct kvm_papers *p, struct kt_err *e)
 	int r = 0;
 
 	for (size_t i = 0; p->dir && i < sizeof(files) / sizeof(files[0]) && r == 0; i++)
-		r = write_into(p->dir, files[i].name, kt_buf_str(files[i].contents),
-			       files[i].contents->len, e);
+		r = vm_log_file_write(p->dir, files[i].name, kt_buf_str(files[i].contents),
+				      files[i].contents->len, e);
 	kvm_papers_done(p);
 	return r;
 }

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "base/file.h"
 #include "vmm/qemu/internal.h"
 
 #define INITRD_WORD "@initrd@"
@@ -48,16 +47,6 @@ static int render(const struct qemu_command *replay, struct kt_buf *b, struct kt
 	return kt_buf_ok(b) ? 0 : kt_fail(e, KT_E_HOST, ENOMEM, "write vm.txt");
 }
 
-static int write_into(const char *dir, const char *name, const void *data, size_t len,
-		      struct kt_err *e)
-{
-	kt_auto(mem) char *path = kt_fmt("%s/%s", dir, name);
-
-	if (!path)
-		return kt_fail(e, KT_E_HOST, ENOMEM, "write %s", name);
-	return kt_file_write_atomic(path, data, len, 0644, e);
-}
-
 /* The first page of a fresh window, which is all of it that is not zero. */
 static int write_ring(const char *dir, uint64_t window_bytes, struct kt_err *e)
 {
@@ -68,7 +57,7 @@ static int write_ring(const char *dir, uint64_t window_bytes, struct kt_err *e)
 	if (gst_window_format(page, window_bytes) < 0)
 		return kt_fail(e, KT_E_INTERNAL, EINVAL, "no window can have %llu bytes",
 			       (unsigned long long)window_bytes);
-	return write_into(dir, "ring.bin", page, GST_WINDOW_PAGE, e);
+	return vm_log_file_write(dir, "ring.bin", page, GST_WINDOW_PAGE, e);
 }
 
 int qemu_script_write(const struct qemu_command *live, struct kt_err *e)
@@ -87,11 +76,12 @@ int qemu_script_write(const struct qemu_command *live, struct kt_err *e)
 	r = render(&replay, &text, e);
 	if (r < 0)
 		return r;
-	r = write_into(c->log_dir, "initrd-extra.cpio", c->initrd_extra, c->initrd_extra_len, e);
+	r = vm_log_file_write(c->log_dir, "initrd-extra.cpio", c->initrd_extra, c->initrd_extra_len,
+			      e);
 	if (r < 0)
 		return r;
 	r = write_ring(c->log_dir, live->layout->ring_len, e);
 	if (r < 0)
 		return r;
-	return write_into(c->log_dir, "vm.txt", text.data, text.len, e);
+	return vm_log_file_write(c->log_dir, "vm.txt", text.data, text.len, e);
 }
