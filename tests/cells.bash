@@ -21,6 +21,16 @@ cell_project() {
 	TOML
 }
 
+# Projects from here on are for the 6.12 of examples/kernel-tree, which is built where the cache does not have it.
+cells_on_built_kernel() {
+	local program missing=
+	for program in make gcc flex bison bc pahole; do
+		command -v "$program" >/dev/null || missing+=" $program"
+	done
+	[ -z "$missing" ] || require cc "missing:$missing" || return 1
+	export KTSTR_TEST_KERNEL_SPEC=debian:bookworm-backports/linux-source-6.12
+}
+
 # build_bad_scheduler DIR: a program that is no scheduler, into DIR/bad_scheduler.
 build_bad_scheduler() {
 	"${CC:-cc}" -std=gnu17 -O2 -Wall -Wextra -Werror -static -D_GNU_SOURCE -I"$KTSTR_TOP" \

@@ -16,22 +16,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "guest/proto.h"
+#include "tests/data/guest_ring.h"
 
 enum { PAGE = 4096, MPOL_BIND_MODE = 2, FLOOD_BYTES = 64 << 10, NODES_MAX = 16 };
 
-static struct gst_ring up;
 static int bell_fd;
 static uint8_t *page_of[NODES_MAX];
-
-static _Noreturn void stop_here(const char *why)
-{
-	fprintf(stderr, "guest: %s: %s\n", why, strerror(errno));
-	sync();
-	reboot(RB_AUTOBOOT);
-	for (;;)
-		pause();
-}
 
 static void __attribute__((format(printf, 2, 3))) say(uint32_t type, const char *fmt, ...)
 {
@@ -68,27 +58,6 @@ static void open_bell(void)
 	cfsetspeed(&t, B115200);
 	if (tcsetattr(bell_fd, TCSANOW, &t) < 0)
 		stop_here("set up the doorbell");
-}
-
-static void open_ring(void)
-{
-	char cmdline[4096] = "";
-	unsigned long long gpa, len;
-	int fd = open("/proc/cmdline", O_RDONLY), mem = open("/dev/mem", O_RDWR | O_SYNC);
-	const char *word;
-	void *map;
-
-	if (fd < 0 || read(fd, cmdline, sizeof(cmdline) - 1) < 0)
-		stop_here("read the command line");
-	word = strstr(cmdline, "ktstr.ring=");
-	if (!word || sscanf(word, "ktstr.ring=%llx,%llx", &gpa, &len) != 2)
-		stop_here("find ktstr.ring");
-	map = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, mem, (off_t)gpa);
-	if (map == MAP_FAILED)
-		stop_here("map the window");
-	errno = 0;
-	if (gst_ring_attach_up(map, len, true, &up) < 0)
-		stop_here("attach to the ring");
 }
 
 /* A page on @node, filled with its own number; its guest-physical address goes to the host. */

@@ -7,13 +7,9 @@ load ../cells
 load ../probe
 
 setup_file() {
-	local program missing=
-	for program in make gcc flex bison bc pahole; do
-		command -v "$program" >/dev/null || missing+=" $program"
-	done
-	[ -z "$missing" ] || require cc "missing:$missing" || return 1
+	cells_on_built_kernel || return 1
 	export DIR=$BATS_FILE_TMPDIR
-	KTSTR_TEST_KERNEL_SPEC=debian:bookworm-backports/linux-source-6.12 probe_project "$DIR"
+	probe_project "$DIR"
 	run_cells "$DIR"
 }
 

@@ -18,24 +18,14 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "guest/proto.h"
+#include "tests/data/guest_ring.h"
 
 #define CPUS "/sys/devices/system/cpu"
 #define NODES "/sys/devices/system/node"
 enum { TEXT_BYTES = 128 << 10 };
 
-static struct gst_ring up;
 static char text[TEXT_BYTES];
 static size_t text_len;
-
-static _Noreturn void stop_here(const char *why)
-{
-	fprintf(stderr, "guest: %s: %s\n", why, strerror(errno));
-	sync();
-	reboot(RB_AUTOBOOT);
-	for (;;)
-		pause();
-}
 
 static void flush_text(void)
 {
@@ -158,27 +148,6 @@ static void run(const char *path, const char *argument)
 		fclose(f);
 	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
 		say("%s: failed, status 0x%x\n", strrchr(path, '/') + 1, status);
-}
-
-static void open_ring(void)
-{
-	char cmdline[4096] = "";
-	unsigned long long gpa, len;
-	int fd = open("/proc/cmdline", O_RDONLY), mem = open("/dev/mem", O_RDWR | O_SYNC);
-	const char *word;
-	void *map;
-
-	if (fd < 0 || read(fd, cmdline, sizeof(cmdline) - 1) < 0)
-		stop_here("read the command line");
-	word = strstr(cmdline, "ktstr.ring=");
-	if (!word || sscanf(word, "ktstr.ring=%llx,%llx", &gpa, &len) != 2)
-		stop_here("find ktstr.ring");
-	map = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, mem, (off_t)gpa);
-	if (map == MAP_FAILED)
-		stop_here("map the window");
-	errno = 0;
-	if (gst_ring_attach_up(map, len, true, &up) < 0)
-		stop_here("attach to the ring");
 }
 
 int main(void)
