@@ -10,6 +10,10 @@
 
 static const uint64_t probe_wait_ns =
 	UINT64_C(1000000000); /* for the probe's hook, after the thaw */
+static const uint64_t store_wait_ns =
+	UINT64_C(2000000000); /* for the kind's store, after the probe's latch */
+
+enum { EXIT_NONE = 0 }; /* SCX_EXIT_NONE, enum scx_exit_kind, kernel/sched/ext.c (6.12) */
 
 /* ---- stopping and going on ---- */
 
@@ -146,12 +150,29 @@ void cell_coordinator_stuck(struct cell_coordinator *c, const struct kt_err *why
 
 /* ---- without a watched write: is there an error exit by now? ---- */
 
+/*
+ * Where the probe stands at the entry of the function that stores the kind (a kprobe, before 6.16), its latch comes first, and
+ * a vCPU may lose its turn between the two: then the scheduler's state is not yet that of an exit, and the watched store
+ * is still to come. So a latch beside no kind counts only once it has lasted.
+ */
+bool cell_exit_is_there(uint64_t *latched_ns, const uint32_t *kind, bool latched, uint64_t now)
+{
+	if (kind && *kind >= CAP_EXIT_ERROR)
+		return true;
+	if (!latched || !kind || *kind != EXIT_NONE)
+		return latched;
+	if (*latched_ns == 0)
+		*latched_ns = now;
+	return now - *latched_ns >= store_wait_ns;
+}
+
 static bool error_exit(struct cell_coordinator *c)
 {
 	uint32_t kind;
+	bool known = cell_coordinator_exit_kind(c, &kind);
 
-	return (cell_coordinator_exit_kind(c, &kind) && kind >= CAP_EXIT_ERROR) ||
-	       read_latch(c, NULL) == CAP_LATCH_TRIGGERED;
+	return cell_exit_is_there(&c->latched_ns, known ? &kind : NULL,
+				  read_latch(c, NULL) == CAP_LATCH_TRIGGERED, kt_now_ns());
 }
 
 void cell_exit_look(struct cell_coordinator *c)

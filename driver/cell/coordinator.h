@@ -209,6 +209,7 @@ struct cell_coordinator {
 	uint64_t pending_until_ns;
 	struct cap_probe_counters counters;
 	bool has_counters;
+	uint64_t latched_ns; /* when the probe's latch was first seen beside no kind; 0: not yet */
 	unsigned periodic_fired;
 	unsigned nr_asked; /* captures, by programs in the guest and writes that they watch */
 	unsigned timeouts; /* of freezes for snapshots, one after the other */
@@ -254,6 +255,8 @@ bool cell_coordinator_exit_kind(struct cell_coordinator *c, uint32_t *ret);
 void cell_exit_take(struct cell_coordinator *c);
 /* Is there an error exit by now? The probe tells once its hook has run; then, or when its time is up, the file is written. */
 void cell_exit_look(struct cell_coordinator *c);
+/* What that goes by. @kind: NULL when it cannot be read. @latched_ns: 0 at first, is kept by the caller. */
+bool cell_exit_is_there(uint64_t *latched_ns, const uint32_t *kind, bool latched, uint64_t now_ns);
 /* There was one, says the guest; for machines whose memory cannot be looked into: registers are better than nothing. */
 void cell_exit_was_told(struct cell_coordinator *c);
 void cell_exit_look_at_probe(struct cell_coordinator *c, uint64_t now_ns);
