@@ -49,9 +49,13 @@ witness("before") as $before | witness("after") as $after
 		  # what only grows may have grown since
 		  within($p + "kick_sync"; (.sync | tonumber) - 50; $rq.kick_sync; .sync | tonumber),
 		  (select(.qseq) | within($p + "ops_qseq"; (.qseq | tonumber) - 50; $rq.ops_qseq; .qseq | tonumber)),
-		  same($p + "curr"; "\($rq.curr_comm)[\($rq.curr_pid)]"; "\(.curr.comm)[\(.curr.pid)]"),
-		  same($p + "runnable tasks"; [$rq.runnable_task_kvas[] | $pid_of["\(.)"]];
-			[.tasks[] | select(.mark == " ") | .pid | tonumber])],
+		  # A CPU may have switched between two of its tasks since.
+		  (($rq | .curr_pid) as $curr | [$rq.runnable_task_kvas[] | $pid_of["\(.)"]] as $tasks
+			| (.curr.pid | tonumber) as $curr_later | [.tasks[] | select(.mark == " ") | .pid | tonumber] as $tasks_later
+			| (select([$curr, $curr_later] - ($tasks + $tasks_later) | length == 2)
+				| same($p + "curr"; "\($rq.curr_comm)[\($curr)]"; "\(.curr.comm)[\($curr_later)]")),
+			  same($p + "its tasks"; $tasks + [$curr] - [0] | sort; $tasks_later + [$curr_later] - [0] | sort),
+			  same($p + "runnable tasks"; $tasks - [$curr_later]; $tasks_later - [$curr]))],
 	dsqs: [(.dsq_states[] | select(.origin == "user" and .id == 0)) as $dsq
 		| same("user DSQ 0: nr"; $dsq.nr; $queued),
 		  same("user DSQ 0: listed"; $dsq.task_kvas | length; $queued),
