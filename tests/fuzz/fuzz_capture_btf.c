@@ -37,19 +37,19 @@ static void ask(const struct cap_types *t)
 	}
 }
 
-/* A value of each type, from bytes that are the input itself. */
+/* A value of each type, from bytes that are the input itself; all from one pool, as in a dump, which bounds their number. */
 static void render(const struct btf *btf, const uint8_t *data, size_t size)
 {
 	const struct cap_btf b = { .btf = btf };
+	kt_auto(cap_pool) struct cap_pool *pool = NULL;
 
+	must(cap_pool_create(1 << 20, &pool) == 0, "memory");
 	for (uint32_t id = 0; id < btf__type_cnt(btf) && id < TYPES_MAX; id++) {
-		kt_auto(cap_pool) struct cap_pool *pool = NULL;
 		kt_auto(buf) struct kt_buf out = { 0 };
 		struct cap_render r = { .btf = &b, .nr_cpu_ids = 4 };
 		struct cap_value v = { 0 };
 		struct kt_json j;
 
-		must(cap_pool_create(4 << 20, &pool) == 0, "memory");
 		r.pool = pool;
 		cap_render(&r, id, data, size, &v);
 		kt_json_init(&j, &out, true);
