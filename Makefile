@@ -247,8 +247,10 @@ build-all = +@$(MAKE) $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc)) all
 deps:
 	@$(install-deps)
 unit-tests: $(unit-tests) $(test-programs)
-# check-ci: and a kernel built from source, which takes minutes where the cache does not have it, and then the nested
+# check: captures of a kernel built from source as well, where the cache has it.
+# check-ci: and all tests on such a kernel, which takes minutes to build where the cache does not have it, and then the nested
 # machine, which boots that kernel, too. check-all: and the slow tests, and all of the nested machine.
+check: more-tests = $$(O='$(O)' scripts/has-built-kernel && echo tests/kernels/capture.bats)
 check-ci: more-tests = $(kernel-tests) $(ci-kvm-tests)
 check-all: more-tests = $(kernel-tests) $(kvm-tests) $(slow-tests)
 check check-ci check-all: deps
@@ -359,7 +361,8 @@ help:
 	@sed -n 's/^# help: //p' Makefile
 
 # help: make                       everything, into build/ (O=DIR: elsewhere; V=1: show commands)
-# help: make check                 headers, layers, unit, cli and vm tests; installs what is missing first
+# help: make check                 headers, layers, unit, cli and vm tests, and captures of a kernel that was built, where the
+# help:                            cache has one; installs what is missing first
 # help:                            (KTSTR_SKIP_DEPS=1: does not)
 # help: make check-ci              the same, check-kernels and the shorter part of check-kvm
 # help: make check-all             the same, all of check-kvm and the slow tests
