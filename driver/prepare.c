@@ -228,7 +228,7 @@ static int prepare_scheduler(struct drv_run *r, const struct cfg_scheduler *s, s
 			return ret;
 	}
 	ret = binary_path(p, s, build_dir, &path, e);
-	if (path)
+	if (ret == 0)
 		ret = check_binary(p, s, path, e);
 	if (ret < 0)
 		return ret;

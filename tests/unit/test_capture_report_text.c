@@ -63,8 +63,8 @@ static void parts_come_in_their_order_with_a_blank_line_between(void **state)
 		"\n\nmap hash (type=hash, value_size=8, max_entries=256) [error: 2 of 3 entries]\n",
 		"\n\nvcpu 0: ip=0xffffffff81000010 sp=0xffffc90000003f00 ptroot=0x0000000002e04000\n",
 		"vcpu 1: <unavailable>\n",
-		"\n\nsdt_alloc scx_task_allocator (elem_size=40, target_type_id=117, reason=chosen by size): "
-		"1 live (truncated) (2 subtrees skipped)\n",
+		("\n\nsdt_alloc scx_task_allocator (elem_size=40, target_type_id=117, reason=chosen by size): "
+		 "1 live (truncated) (2 subtrees skipped)\n"),
 		"sdt_allocations: <unavailable: no sdt>\n",
 		"\n\nscx_static scx_static [0x00010000..0x00010200) cap=4096\n",
 		"\n\nktstr_enqueue:  cnt=1000 nsecs=250000 misses=2 ns/call=250.000 miss_rate=0.0020\n",
