@@ -374,7 +374,7 @@ help:
 # help: make demo                  build, then run the example project
 # help: make lint                  clang-tidy, gcc -fanalyzer, cppcheck, shellcheck
 # help: make format                clang-format over all C files; format-check only looks
-# help: make fuzz                  libFuzzer programs into build/fuzz/
+# help: make fuzz                  libFuzzer programs into build/fuzz/; scripts/fuzz SECONDS [NAME...] runs them
 # help: make bench                 measure, and print the table
 # help: make bench-kernels         the same for fetching, building and booting a kernel from source: an hour
 # help: make bench-kvm             counts of booting a stock kernel on our machine and on QEMU's, in the nested machine
