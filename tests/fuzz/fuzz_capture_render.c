@@ -10,7 +10,7 @@
 
 #define DIRECT UINT64_C(0xffff888000000000) /* without symbols, where the guest's memory is */
 #define USER_VM_START (UINT64_C(1) << 44)
-enum { RAM_BYTES = 1 << 15, POOL_BYTES = 8 << 20, KVA = 0x1000, CHANGES_MAX = 64, IDS_MAX = 128 };
+enum { RAM_BYTES = 1 << 15, POOL_BYTES = 2 << 20, KVA = 0x1000, CHANGES_MAX = 64, IDS_MAX = 128 };
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -198,17 +198,17 @@ static void show(const struct cap_value *v)
 static void render_all(struct cap_dump *d, const struct cap_btf *b, const struct cap_arena *arena,
 		       const struct input *in)
 {
+	kt_auto(cap_pool) struct cap_pool *pool = NULL;
 	uint32_t nr = btf__type_cnt(b->btf);
 
+	check(cap_pool_create(POOL_BYTES, &pool) == 0, "memory");
 	for (uint32_t id = 0; id < nr && id < IDS_MAX; id++) {
-		kt_auto(cap_pool) struct cap_pool *pool = NULL;
 		struct cap_render r = {
 			.g = d->g, .btf = b, .d = d, .arena = arena, .nr_cpu_ids = id
 		};
 		struct cap_value v = { .kind = CAP_KIND_NR };
 		size_t len = in->len < 256 ? in->len : 256;
 
-		check(cap_pool_create(POOL_BYTES, &pool) == 0, "memory");
 		r.pool = d->pool = pool;
 		d->memo = NULL;
 		/* Of the guest's memory, where words are pointers. */
@@ -257,7 +257,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 						 .types = kernel,
 						 .has_phys_base = true,
 						 .objects = &objects };
-	struct cap_dump d = { 0 };
+	const struct cap_dump_opts opts = { 0 };
+	struct cap_report report = { 0 };
+	struct cap_dump d = { .opts = &opts, .report = &report };
 
 	if (!btf)
 		return -1;
