@@ -44,8 +44,8 @@ uint32_t cap_payload_type(struct cap_dump *d, const struct cap_bss *b, const cha
 enum { CAP_SLOTS_MAX = 1 << 16 };
 /* Made when it is first wanted; NULL: out of memory. */
 struct cap_slots *cap_slots_of(struct cap_dump *d);
-/* What is full, or out of memory, is left out. */
-void cap_slots_add(struct cap_slots *s, const struct cap_slot *slot);
+/* False: full, or out of memory; then pointers to it are only not followed. */
+bool cap_slots_add(struct cap_slots *s, const struct cap_slot *slot);
 /* To be called when all are added: sorts them, the first of a place counting. */
 void cap_slots_ready(struct cap_slots *s);
 

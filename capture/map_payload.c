@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What a value's "struct sdt_data __arena *" points to: its payload is a flexible array of bytes, so that only the
- * allocator knows its type.
+ * allocator knows its type. Shown with every entry that has it, also when the allocator's list has it: there it is one of
+ * many, here it is known whose it is. Only pointers are followed once.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -47,7 +48,7 @@ static bool find_pointer(const struct btf *btf, uint32_t value_type_id, uint32_t
 	return false;
 }
 
-static const struct cap_value *render_payload(struct cap_map_walk *w, const struct cap_slot *slot)
+static const struct cap_value *render_payload(struct cap_map_walk *w, struct cap_slot *slot)
 {
 	struct cap_dump *d = w->d;
 	const struct cap_btf *btf = cap_prog_btf(d, slot->btf_kva);
@@ -56,12 +57,14 @@ static const struct cap_value *render_payload(struct cap_map_walk *w, const stru
 	kt_auto(mem) uint8_t *data = malloc(len);
 	struct cap_value *v;
 
-	if (!data || !btf->btf ||
+	if (!data || !btf->btf || cap_pool_full(d->pool) ||
 	    cap_arena_read(d->g, &d->arena, slot->user_addr + slot->header_bytes, data, len) < 0)
 		return NULL;
 	v = cap_alloc(d->pool, sizeof(*v));
-	if (v)
-		cap_render(&render, slot->type_id, data, len, v);
+	if (!v)
+		return NULL;
+	slot->rendered = true; /* before: it may point to itself */
+	cap_render(&render, slot->type_id, data, len, v);
 	return v;
 }
 
@@ -77,9 +80,8 @@ const struct cap_value *cap_map_payload(struct cap_map_walk *w, const void *valu
 		return NULL;
 	memcpy(&ptr, (const uint8_t *)value + offset, sizeof(ptr));
 	slot = ptr ? cap_slot_find(w->d, ptr) : NULL;
-	if (!slot || !slot->type_id || slot->rendered || slot->elem_bytes <= slot->header_bytes ||
+	if (!slot || !slot->type_id || slot->elem_bytes <= slot->header_bytes ||
 	    slot->elem_bytes - slot->header_bytes > PAYLOAD_MAX)
 		return NULL;
-	slot->rendered = true;
 	return render_payload(w, slot);
 }

@@ -15,8 +15,8 @@ enum {
 	FANOUT_MAX = 512,
 	ALLOCATORS_MAX = 256, /* a scheduler has a handful */
 	NAME_BYTES_MAX = 512,
-	ENTRIES_MAX = 4096,
-	NODES_MAX = 4096,
+	ENTRIES_MAX = 4096, /* listed, of one allocator */
+	NODES_MAX = 4096, /* of all allocators */
 	SLOT_BYTES_MAX = 4096, /* of one that are shown */
 	ELEM_BYTES_MAX = 1 << 20, /* larger: a lie */
 };
@@ -36,11 +36,12 @@ struct alloc_walk {
 	const struct layout *l;
 	struct cap_slots *slots;
 	size_t nr_instances;
+	size_t nr_nodes;
 	KT_VEC(struct cap_sdt_report) report;
 	/* of the allocator under way */
 	struct cap_sdt_report *out;
 	KT_VEC(struct cap_sdt_entry) entry;
-	size_t nr_nodes;
+	bool stopped; /* nothing more can be told of it */
 };
 
 static uint64_t number(const uint8_t *p, size_t bytes)
@@ -133,8 +134,17 @@ static bool find_slot(const struct btf *btf, struct layout *l)
 
 /* ---- the tree ---- */
 
+/* So that pointers to it are known. False: it is of no use for them, or there are too many. */
+static bool index_slot(struct alloc_walk *w, const struct cap_slot *slot)
+{
+	return slot->type_id && slot->elem_bytes > slot->header_bytes &&
+	       slot->elem_bytes <= ELEM_BYTES_MAX && cap_slots_add(w->slots, slot);
+}
+
+/* One beyond those that are listed is shown by the maps that have a pointer to it: hence the index goes on without the list. */
 static void take_slot(struct alloc_walk *w, uint64_t addr, int32_t idx)
 {
+	bool listed = w->entry.nr < ENTRIES_MAX;
 	struct cap_sdt_entry e = { .idx = idx, .user_addr = (uint32_t)addr };
 	struct cap_slot slot = {
 		.user_addr = (uint32_t)addr,
@@ -145,7 +155,8 @@ static void take_slot(struct alloc_walk *w, uint64_t addr, int32_t idx)
 	};
 	uint8_t header[64];
 
-	if (cap_arena_read(w->d->g, &w->d->arena, addr, header, w->l->header_bytes) == 0) {
+	if ((listed || w->l->guessed) &&
+	    cap_arena_read(w->d->g, &w->d->arena, addr, header, w->l->header_bytes) == 0) {
 		e.idx = (int32_t)number(header + w->l->idx, 4);
 		e.genn = (int32_t)number(header + w->l->genn, 4);
 	}
@@ -153,12 +164,12 @@ static void take_slot(struct alloc_walk *w, uint64_t addr, int32_t idx)
 		w->out->skipped_subtrees++;
 		return;
 	}
-	if (w->entry.nr < ENTRIES_MAX && KT_VEC_PUSH(&w->entry, e) == 0)
-		slot.rendered = slot.type_id != 0;
-	else
+	listed = listed && KT_VEC_PUSH(&w->entry, e) == 0;
+	if (!listed)
 		w->out->truncated = true;
-	if (slot.elem_bytes > slot.header_bytes && slot.elem_bytes <= ELEM_BYTES_MAX)
-		cap_slots_add(w->slots, &slot);
+	slot.rendered = listed;
+	if (!index_slot(w, &slot) && !listed)
+		w->stopped = true;
 }
 
 static bool may_go_on(struct alloc_walk *w)
@@ -166,6 +177,7 @@ static bool may_go_on(struct alloc_walk *w)
 	if (w->nr_nodes++ < NODES_MAX && !cap_dump_late(w->d) && !cap_pool_full(w->d->pool))
 		return true;
 	w->out->truncated = true;
+	w->stopped = true;
 	return false;
 }
 
@@ -191,7 +203,7 @@ static void walk_node(struct alloc_walk *w, uint64_t desc_addr, unsigned level, 
 		uint64_t addr = number(child + i * 8UL, 8);
 		bool used = desc[w->l->bitmap + i / 8] >> i % 8 & 1;
 
-		if (!addr || w->out->truncated)
+		if (!addr || w->stopped)
 			continue;
 		if (level + 1 < LEVELS)
 			walk_node(w, addr, level + 1, (idx + i) * w->l->fanout);
@@ -229,7 +241,7 @@ static bool walk_allocator(void *ctx, const char *name, const uint8_t *bytes)
 	out.allocator_name = cap_strndup(w->d->pool, name, NAME_BYTES_MAX);
 	w->out = &out;
 	w->entry.nr = 0;
-	w->nr_nodes = 0;
+	w->stopped = false;
 	choose_type(w, name);
 	if (root)
 		walk_node(w, root, 0, 0);

@@ -32,10 +32,9 @@ void cap_slots_free(struct cap_slots *s)
 	free(s);
 }
 
-void cap_slots_add(struct cap_slots *s, const struct cap_slot *slot)
+bool cap_slots_add(struct cap_slots *s, const struct cap_slot *slot)
 {
-	if (s->slot.nr < CAP_SLOTS_MAX)
-		(void)KT_VEC_PUSH(&s->slot, *slot); /* without it a pointer is only not followed */
+	return s->slot.nr < CAP_SLOTS_MAX && KT_VEC_PUSH(&s->slot, *slot) == 0;
 }
 
 static int compare_slots(const void *a, const void *b)
