@@ -85,9 +85,7 @@ const char *cap_walk_find_target(struct cap_walk *w, uint64_t addr, uint32_t typ
 	};
 	if (slot && slot->rendered)
 		return use_slot(w, slot, ret);
-	/* A pointer to the slot's header is one to its payload, whatever it was declared as. */
-	if (slot && slot->header_bytes && (uint32_t)addr == (uint32_t)slot->user_addr)
-		return use_slot(w, slot, ret);
+	/* Slots tell what types do not: a pointer to a whole type is one to that, as the program has it. */
 	if (!why && btf_is_fwd(t.t))
 		return find_body(w, &t, slot, ret);
 	if (why && slot)

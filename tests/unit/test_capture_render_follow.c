@@ -314,6 +314,27 @@ static void a_pointer_to_a_payload_shows_it(void **state)
 	assert_string_equal(v.p.deref_skipped_reason, "arena chase: type of the target: void");
 }
 
+static void a_pointer_to_a_whole_type_shows_that_not_the_slot(void **state)
+{
+	struct world *w = *state;
+	int payload = add_payload(w->t), head = btf__add_struct(w->t->btf, "sdt_data", 8);
+	int to_head, to_void;
+	struct cap_value v;
+
+	assert_int_equal(btf__add_field(w->t->btf, "tid", w->t->u64, 0, 0), 0);
+	to_head = btf__add_ptr(w->t->btf, head);
+	to_void = btf__add_ptr(w->t->btf, 0);
+	begin(w);
+	add_slot(w, payload, w->t->cap.kva, false);
+	v = render_u64(w, to_head, USER_VM_START + 16);
+	assert_null(v.p.cast_annotation);
+	assert_string_equal(v.p.deref->s.type_name, "sdt_data");
+	assert_int_equal(member_of(v.p.deref, "tid")->u, 0x100000001);
+	/* The payload is still to be shown. */
+	v = render_u64(w, to_void, USER_VM_START + 16);
+	assert_int_equal(member_of(v.p.deref, "a")->u, 7);
+}
+
 static void slots_typed_in_another_btf_do_not_count(void **state)
 {
 	struct world *w = *state;
@@ -621,6 +642,7 @@ int main(void)
 		TEST(a_declaration_is_resolved_by_its_sibling_first),
 		TEST(a_declaration_is_resolved_by_its_slot),
 		TEST(a_pointer_to_a_payload_shows_it),
+		TEST(a_pointer_to_a_whole_type_shows_that_not_the_slot),
 		TEST(slots_typed_in_another_btf_do_not_count),
 		TEST(a_declaration_is_resolved_in_other_objects_last),
 		TEST(cpumasks_are_lists_of_cpus_by_their_type),
