@@ -56,7 +56,30 @@ assert_dump_has_variables_and_arena() {
 		dump_is "$1" "not more pages than there are" "[$arena] | .[0] | .declared_pages > 0 and (.pages | length) <= .declared_pages" &&
 		# 0xDEADBEEFCAFEBABE, lowest byte first
 		dump_is "$1" "a page has the tasks' magic number" \
-			"[$arena.pages[].bytes | indices([190, 186, 254, 202, 239, 190, 173, 222]) | length] | add > 0"
+			"[$arena.pages[].bytes | indices([190, 186, 254, 202, 239, 190, 173, 222]) | length] | add > 0" &&
+		assert_dump_has_slots_and_casts "$1" &&
+		dump_is "$1" "how often a program ran" '[.prog_runtime_stats[] | select(.name == "ktstr_enqueue") | .cnt > 0 and .nsecs > 0] == [true]'
+}
+
+# What BTF does not say: types of the allocator's slots, and numbers that hold pointers.
+assert_dump_has_slots_and_casts() {
+	local slots='.sdt_allocations[] | select(.allocator_name == "scx_task_allocator") | .entries'
+	local payload="[${slots}[].payload | select(.type_name == \"ktstr_arena_ctx\") | .members"
+	local holder='.maps[] | select(.name == "bpf.bss") | .value.members[] | select(.name == "ktstr_bss_arena_holder") | .value.members[]'
+	dump_is "$1" "every slot has its type" "$slots | length > 0 and all(.payload.type_name == \"ktstr_arena_ctx\")" &&
+		dump_is "$1" "a slot has what the scheduler wrote" "${payload}[] | select(.name == \"counter\") | .value.value] | any(. == 42)" &&
+		# but for tasks that are just being made
+		dump_is "$1" "the map of tasks shows their slots" \
+			'.maps[] | select(.name == "scx_task_map") | .entries | (map(select(.payload.type_name == "ktstr_arena_ctx")) | length) > length / 2' &&
+		dump_is "$1" "a number in a slot is followed into the arena" "${payload}[] | select(.name == \"stashed_arena_ptr\") | .value |
+			.cast_annotation == \"cast→arena\" and .deref.type_name == \"ktstr_cross_target\"] | any" &&
+		dump_is "$1" "another one to its task" "${payload}[] | select(.name == \"task_kptr\") | .value |
+			.cast_annotation == \"cast→kernel\" and (.deref | .partial // . | .type_name == \"task_struct\")] | any" &&
+		dump_is "$1" "a variable is followed into the arena" "[$holder | select(.name == \"arena_target\") | .value |
+			.cast_annotation == \"cast→arena\" and .deref.type_name == \"ktstr_cross_target\"] == [true]" &&
+		dump_is "$1" "the number beside it is one" "[$holder | select(.name == \"bss_plain_counter\") | .value.kind] == [\"uint\"]" &&
+		dump_is "$1" "the static pool is one range" \
+			'.scx_static_ranges.ranges | map([.instance_name, .size, .capacity]) == [["ktstr_static_pool", 16, 4096]]'
 }
 
 # assert_dump_has_kernel_state FILE CPUS
@@ -65,12 +88,18 @@ assert_dump_has_kernel_state() {
 		dump_is "$1" "one run queue a CPU" ".rq_scx_states | length == $2" &&
 		dump_is "$1" "one of them is in use" '[.rq_scx_states[] | .nr_running > 0 or .flags != 0] | any' &&
 		dump_is "$1" "there are dispatch queues" '.dsq_states | length > 0' &&
+		dump_is "$1" "a local one of each CPU" "[.dsq_states[].origin | select(startswith(\"local \"))] == [range($2) | \"local cpu \\(.)\"]" &&
 		dump_is "$1" "a global one among them" '[.dsq_states[].origin | startswith("global node ")] | any' &&
 		dump_is "$1" "the scheduler's own state" '.scx_sched_state | type == "object"' &&
 		dump_is "$1" "tasks were walked" 'has("task_enrichments_unavailable") | not' &&
 		dump_is "$1" "there are tasks" '.task_enrichments | length > 0' &&
 		dump_is "$1" "real ones" '[.task_enrichments[] | .pid > 0 and .comm != ""] | any' &&
 		dump_is "$1" "NUMA rows, or why not" '(.per_node_numa // [] | length > 0) or (.per_node_numa_unavailable | type == "string")'
+}
+
+# assert_dump_has_bypass_queues FILE CPUS: of a kernel that has a queue for each CPU while schedulers are bypassed, as 7.x.
+assert_dump_has_bypass_queues() {
+	dump_is "$1" "a bypass queue of each CPU" "[.dsq_states[].origin | select(startswith(\"bypass \"))] == [range($2) | \"bypass cpu \\(.)\"]"
 }
 
 assert_dump_has_probe_counters() {

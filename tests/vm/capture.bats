@@ -36,6 +36,7 @@ setup_file() {
 	local dump
 	dump=$(dump_of "$DIR" stalls)
 	assert_dump_has_kernel_state "$dump" 2
+	assert_dump_has_bypass_queues "$dump" 2
 	dump_is "$dump" "the exit is not dealt with yet" '.scx_sched_state | .exit_kind == 1026 and .source == "live"'
 	dump_is "$dump" "the workers wait" '[.task_enrichments[].comm | select(startswith("kt-load-"))] | length == 4'
 }
