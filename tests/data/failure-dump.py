@@ -31,9 +31,7 @@ for m in dump["maps"]:
             for x in m["value"]["members"]
         ]
     if m["name"] == "scx_task_map":
-        m["entries"] = without_targets([
-            {k: x for k, x in e.items() if k != "payload"} for e in m["entries"][:2]
-        ])
+        m["entries"] = without_targets(m["entries"][:2])
     if m["name"] == "ktstr_array_fix":
         del m["array_entries"][4:]
     m.get("arena", {}).pop("pages", None)
