@@ -125,6 +125,11 @@ struct cap_oldest {
 };
 /* -EOPNOTSUPP: this kernel's types or symbols do not tell. Others: memory could not be read. */
 int cap_oldest_runnable(struct cap_guest *g, struct cap_oldest *ret);
+/*
+ * The event counters of the attached scheduler, summed over CPUs, as they are now; elapsed_ms is 0 (events.c). No map is
+ * read for it. May be called while vCPUs run. False: none is attached, or this kernel (before 6.14) does not count.
+ */
+bool cap_read_events(struct cap_guest *g, struct cap_event_sample *ret);
 /* "SCX_EXIT_ERROR_STALL" -> the words of wire-schema.md section 9: "ERROR_STALL", "UNKNOWN(7)". */
 const char *cap_exit_kind_name(uint32_t kind, char *buf, size_t size);
 
@@ -149,7 +154,8 @@ struct cap_dump_opts {
 	size_t pool_max_bytes; /* 0: 64 MiB */
 	const struct cap_perf *perf; /* per vCPU; NULL: none */
 	size_t nr_perf;
-	const struct cap_event_sample *events; /* the monitor's; NULL: one is read from the guest */
+	const struct cap_event_sample
+		*events; /* up to now, cap_read_events()'s; NULL: one is read from the guest */
 	size_t nr_events;
 };
 /*

@@ -39,41 +39,48 @@ static int64_t add_saturating(int64_t a, int64_t b)
 	return sum;
 }
 
-/* The per-CPU variable that the counters are in, and where in it. */
-static bool find_counters(struct cap_dump *d, gva_t *ret_percpu, uint32_t *ret_offset)
+/* The per-CPU variable that the counters are in, and where in it. @sched: 0 where this kernel has no scx_sched. */
+static bool find_counters(struct cap_guest *g, gva_t sched, gva_t *ret_percpu, uint32_t *ret_offset)
 {
-	const struct cap_sched_fields *f =
-		cap_layout(cap_guest_types(d->g), &cap_layout_sched, NULL);
-	gva_t sched = cap_scx(d) ? d->scx->sched : (gva_t){ 0 };
+	const struct cap_sched_fields *f = cap_layout(cap_guest_types(g), &cap_layout_sched, NULL);
 
 	*ret_offset = 0;
 	if (f && sched.v && f->pcpu.there && f->pcpu_event_stats.there) {
 		*ret_offset = f->pcpu_event_stats.offset;
-		return cap_read_ptr(d->g, cap_at(sched, f->pcpu.offset), ret_percpu) == 0;
+		return cap_read_ptr(g, cap_at(sched, f->pcpu.offset), ret_percpu) == 0;
 	}
 	if (f && sched.v && f->event_stats_cpu.there) /* 6.16, 6.17 */
-		return cap_read_ptr(d->g, cap_at(sched, f->event_stats_cpu.offset), ret_percpu) ==
-		       0;
-	return cap_guest_symbol(d->g, "event_stats_cpu", ret_percpu); /* 6.14, 6.15 */
+		return cap_read_ptr(g, cap_at(sched, f->event_stats_cpu.offset), ret_percpu) == 0;
+	return cap_guest_symbol(g, "event_stats_cpu", ret_percpu); /* 6.14, 6.15 */
 }
 
-static bool read_sample(struct cap_dump *d, const struct event_fields *f,
-			struct cap_event_sample *ret)
+/* What the guest says; there are not more than it has vCPUs. */
+static unsigned nr_cpus(struct cap_guest *g)
 {
-	unsigned nr_cpus = cap_guest_cpus(d->g);
+	unsigned nr = cap_guest_cpus(g);
+	size_t nr_vcpus;
+
+	(void)cap_guest_vcpus(g, &nr_vcpus);
+	return nr_vcpus && nr_vcpus < nr ? (unsigned)nr_vcpus : nr;
+}
+
+static bool read_sample(struct cap_guest *g, gva_t sched, struct cap_event_sample *ret)
+{
+	const struct event_fields *f = cap_layout(cap_guest_types(g), &cap_layout_events, NULL);
+	unsigned nr = nr_cpus(g);
 	uint32_t offset;
 	gva_t percpu, at;
 	bool any = false;
 
-	if (!find_counters(d, &percpu, &offset))
+	if (!f || !find_counters(g, sched, &percpu, &offset))
 		return false;
-	for (unsigned cpu = 0; cpu < nr_cpus; cpu++) {
-		if (cap_percpu(d->g, percpu, cpu, &at) < 0)
+	for (unsigned cpu = 0; cpu < nr; cpu++) {
+		if (cap_percpu(g, percpu, cpu, &at) < 0)
 			continue;
 		for (unsigned i = 0; i < CAP_EV_NR; i++) {
 			uint64_t v;
 
-			if (cap_read_field(d->g, cap_at(at, offset), &f->count[i], &v) < 0)
+			if (cap_read_field(g, cap_at(at, offset), &f->count[i], &v) < 0)
 				continue;
 			ret->count[i] = add_saturating(ret->count[i], (int64_t)v);
 			any = true;
@@ -82,16 +89,33 @@ static bool read_sample(struct cap_dump *d, const struct event_fields *f,
 	return any;
 }
 
+bool cap_read_events(struct cap_guest *g, struct cap_event_sample *ret)
+{
+	struct cap_event_sample now = { 0 };
+	uint64_t sched, later;
+	gva_t at;
+
+	cap_guest_forget(g);
+	if (cap_find_exit_kind(g, &at, &sched) < 0 || !read_sample(g, (gva_t){ sched }, &now))
+		return false;
+	/* One that went meanwhile may have been freed before its counters were read, though not if it is still there. */
+	cap_guest_forget(g);
+	if (cap_find_exit_kind(g, &at, &later) < 0 || later != sched)
+		return false;
+	*ret = now;
+	return true;
+}
+
 void cap_dump_events(struct cap_dump *d)
 {
-	const struct event_fields *f = cap_layout(cap_guest_types(d->g), &cap_layout_events, NULL);
 	struct cap_event_sample now = { .elapsed_ms = 0 };
+	gva_t sched = cap_scx(d) ? d->scx->sched : (gva_t){ 0 };
 
 	if (d->opts->events) {
 		d->report->event = cap_keep(d->pool, d->opts->events, d->opts->nr_events,
 					    sizeof(*d->opts->events));
 		d->report->nr_events = d->report->event ? d->opts->nr_events : 0;
-	} else if (f && read_sample(d, f, &now)) {
+	} else if (read_sample(d->g, sched, &now)) {
 		d->report->event = cap_keep(d->pool, &now, 1, sizeof(now));
 		d->report->nr_events = d->report->event ? 1 : 0;
 	}

@@ -5,6 +5,7 @@ driver-src := \
 	driver/capture_core.c \
 	driver/capture_image.c \
 	driver/cell/capture_dual.c \
+	driver/cell/capture_events.c \
 	driver/cell/capture_exit.c \
 	driver/cell/capture_files.c \
 	driver/cell/capture_guest.c \

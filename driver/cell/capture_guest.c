@@ -41,7 +41,12 @@ static int read_machine(void *ctx, gpa_t gpa, void *buf, size_t len)
 int cell_view_init(struct cell_view *v, const struct cell_spec *spec, struct vm *vm,
 		   struct kt_err *e)
 {
-	*v = (struct cell_view){ .spec = spec, .vm = vm, .walked_bytes = WALK_BYTES };
+	*v = (struct cell_view){
+		.spec = spec,
+		.vm = vm,
+		.walked_bytes = WALK_BYTES,
+		.started_ns = kt_now_ns(), /* it has just begun to run */
+	};
 	/* Only where there will be captures: counters cost descriptors, and each switch of a vCPU's thread a little. */
 	if (spec->plan.scheduler_argv.nr || spec->plan.nr_periodic)
 		v->perf = cell_perf_open(vm, spec->nr_cpus);
@@ -156,6 +161,8 @@ static int dump(struct cell_view *v, struct source *s, struct cap_report **ret, 
 		.deadline_ns = deadline_ns(v->spec),
 		.perf = v->perf ? v->counters : NULL,
 		.nr_perf = v->perf ? v->spec->nr_cpus : 0,
+		.events = v->nr_events ? v->events.sample : NULL,
+		.nr_events = v->nr_events,
 	};
 	kt_auto(cap_guest) struct cap_guest *g = NULL;
 	struct cap_guest_config config = config_of(v);
@@ -207,6 +214,8 @@ static void save_image(const struct cell_view *v, const struct vm_image *image, 
 		.symbols = v->symbols,
 		.vcpu = v->vcpus,
 		.nr_vcpus = v->spec->nr_cpus,
+		.events = v->events.sample,
+		.nr_events = v->nr_events,
 	};
 	struct kt_err e = { 0 };
 	char text[KT_ERR_TEXT_BYTES];
@@ -237,6 +246,7 @@ int cell_view_capture(struct cell_view *v, const char *image_path, struct cap_re
 	cell_view_read_regs(v);
 	if (v->perf)
 		cell_perf_read(v->perf, v->counters);
+	v->nr_events = cell_events_at_freeze(v);
 	if (fork)
 		thawed = thaw(v, e);
 	standing = kt_now_ns() - start;

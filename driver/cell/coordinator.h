@@ -9,6 +9,7 @@
  *   capture_dual.c    when the first of two captures is due
  *   capture_exit.c    the error exit, from its store to its file
  *   capture_perf.c    counters of the host's processor, per vCPU
+ *   capture_events.c  the scheduler's event counters, over time
  *   capture_requests.c what the guest asks for
  *   coordinator.c     what the guest says, what the machine reports, and what follows from it
  *
@@ -81,6 +82,24 @@ int cell_dumps_snapshot(struct cell_dumps *d, const char *tag, struct cap_report
 void cell_dumps_finish(struct cell_dumps *d);
 void cell_dumps_done(struct cell_dumps *d);
 
+/* ---- the scheduler's event counters (capture_events.c) ---- */
+
+enum { CELL_EVENTS_MAX = 256 };
+struct cell_events {
+	struct cap_event_sample sample[CELL_EVENTS_MAX + 1]; /* one more: a capture's own */
+	size_t nr;
+	uint64_t every_ns; /* 0: none was due yet */
+	uint64_t next_ns;
+};
+/* True: a look is due, and the next is so in a while. */
+bool cell_events_due(struct cell_events *ev, uint64_t now_ns);
+void cell_events_add(struct cell_events *ev, const struct cap_event_sample *sample);
+struct cell_view;
+/* To be called now and then while the machine runs; most calls do nothing. */
+void cell_events_look(struct cell_view *v, uint64_t now_ns);
+/* The machine is frozen. All samples, the last of them of this moment: how many there are in v->events. */
+size_t cell_events_at_freeze(struct cell_view *v);
+
 /* ---- one capture (capture_guest.c) ---- */
 
 struct cell_perf;
@@ -98,6 +117,9 @@ struct cell_view {
 	uint64_t walked_bytes; /* by the last capture */
 	struct cell_perf *perf; /* NULL: not to be had */
 	struct cap_perf *counters; /* one a vCPU; as of the last freeze */
+	uint64_t started_ns; /* the machine's start */
+	struct cell_events events;
+	size_t nr_events; /* of them with that of the last freeze */
 };
 int cell_view_init(struct cell_view *v, const struct cell_spec *spec, struct vm *vm,
 		   struct kt_err *e);

@@ -349,7 +349,31 @@ static void events_are_summed_over_cpus_and_do_not_wrap(void **state)
 	fake_done(&f);
 }
 
-static void the_monitor_s_samples_are_taken_as_they_are(void **state)
+static void they_are_read_while_the_guest_runs_as_well(void **state)
+{
+	struct cap_event_sample now = { 0 };
+	struct fake_guest f;
+	struct fake_sched s;
+
+	(void)state;
+	fake_init(&f, NULL);
+	fake_sched_init(&s, &f, FAKE_SCHED_ROOT);
+	fake_open(&f);
+	for (unsigned n = 1; n < 3; n++) {
+		fake_put64(&f,
+			   at(fake_percpu_at(&f, s.pcpu, 1), struct s_pcpu,
+			      events.select_cpu_fallback),
+			   n);
+		assert_true(cap_read_events(f.g, &now));
+		assert_int_equal(now.count[CAP_EV_SELECT_CPU_FALLBACK], n);
+		assert_int_equal(now.elapsed_ms, 0);
+	}
+	fake_put64(&f, s.root, 0);
+	assert_false(cap_read_events(f.g, &now));
+	fake_done(&f);
+}
+
+static void samples_of_before_are_taken_as_they_are(void **state)
 {
 	const struct cap_event_sample samples[2] = { { .elapsed_ms = 100, .count = { 1, 2 } },
 						     { .elapsed_ms = 200, .count = { 3, 4 } } };
@@ -399,7 +423,8 @@ int main(void)
 		cmocka_unit_test(a_cgroup_that_is_its_own_child_ends_the_walk),
 		cmocka_unit_test(without_interrupt_pressure_there_is_none),
 		cmocka_unit_test(events_are_summed_over_cpus_and_do_not_wrap),
-		cmocka_unit_test(the_monitor_s_samples_are_taken_as_they_are),
+		cmocka_unit_test(they_are_read_while_the_guest_runs_as_well),
+		cmocka_unit_test(samples_of_before_are_taken_as_they_are),
 		cmocka_unit_test(without_a_scheduler_there_are_no_events),
 	};
 

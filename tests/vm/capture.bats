@@ -45,6 +45,15 @@ setup_file() {
 	assert_dump_has_probe_counters "$(dump_of "$DIR" stalls)"
 }
 
+@test "a stall is dumped with the course of the kernel's event counters" {
+	local dump
+	dump=$(dump_of "$DIR" stalls)
+	dump_is "$dump" "more than the dump's own" '.event_counter_timeline | length > 2'
+	dump_is "$dump" "in their order" '[.event_counter_timeline[].elapsed_ms] | . == sort and .[0] > 0'
+	dump_is "$dump" "counters of one scheduler, which only grow" \
+		'.event_counter_timeline | map(del(.elapsed_ms)) | [map(to_entries[]) | group_by(.key)[] | map(.value) | . == sort] | all'
+}
+
 # The counters of the probe alone are read later, when its hook has run.
 without_counters() { grep -vE '^ +"(probe_count|kprobe_returns|trigger_count)": [0-9]+,?$' "$1"; }
 
