@@ -214,6 +214,8 @@ static void save_image(const struct cell_view *v, const struct vm_image *image, 
 		.symbols = v->symbols,
 		.vcpu = v->vcpus,
 		.nr_vcpus = v->spec->nr_cpus,
+		.perf = v->perf ? v->counters : NULL,
+		.nr_perf = v->perf ? v->spec->nr_cpus : 0,
 		.events = v->events.sample,
 		.nr_events = v->nr_events,
 	};
