@@ -124,7 +124,10 @@ void vm_stop(struct vm *vm);
 int vm_freeze(struct vm *vm, struct kt_err *e);
 int vm_thaw(struct vm *vm, struct kt_err *e);
 
-/* General registers of one vCPU; only while frozen. */
+/*
+ * General registers of one vCPU; only while frozen. On kvm also after a freeze that timed out: as they were then, of the vCPUs
+ * that had stopped.
+ */
 struct vm_regs {
 	uint64_t rip, rsp, rflags, cr3;
 	uint64_t gpr[16]; /* rax rcx rdx rbx rsp rbp rsi rdi r8..r15 */

@@ -212,6 +212,7 @@ static void a_vcpu_that_does_not_come_is_named_and_the_rest_goes_on(void **state
 {
 	struct kvm_guest g;
 	struct kvm_machine *m;
+	struct vm_regs r = { 0 };
 	struct kt_err e = { 0 };
 
 	(void)state;
@@ -228,6 +229,11 @@ static void a_vcpu_that_does_not_come_is_named_and_the_rest_goes_on(void **state
 		"freeze the machine: 1 of 3 vCPUs did not leave the guest in 100 ms (vCPU 0): Connection timed out");
 	assert_int_equal(e.kind, KT_E_HOST);
 	assert_int_equal(vm_thaw(g.vm, NULL), -EINVAL);
+	assert_int_equal(vm_read_regs(g.vm, 0, &r, NULL), -EBUSY);
+	for (unsigned cpu = 1; cpu < 3; cpu++) {
+		must(&g, vm_read_regs(g.vm, cpu, &r, &e), "registers", &e);
+		assert_true(r.rip != 0);
+	}
 	m->rendezvous_ms = KVM_RENDEZVOUS_MS;
 	freeze(&g);
 	thaw(&g);

@@ -128,6 +128,14 @@ static int look(struct kvm_machine *m)
 	return r;
 }
 
+/* Those that did park go on again, and take theirs with them. */
+static void keep_regs(struct kvm_vcpu *v)
+{
+	v->has_late_regs = v->parked && !v->regs_error;
+	if (v->has_late_regs)
+		v->late_regs = v->regs;
+}
+
 static int give_up(struct kvm_machine *m, struct kt_err *e)
 {
 	kt_auto(buf) struct kt_buf who = { 0 };
@@ -135,6 +143,7 @@ static int give_up(struct kvm_machine *m, struct kt_err *e)
 
 	(void)pthread_mutex_lock(&m->lock);
 	for (unsigned i = 0; i < m->nr_cpus; i++) {
+		keep_regs(&m->vcpu[i]);
 		if (m->vcpu[i].parked || !atomic_load(&m->vcpu[i].tid))
 			continue;
 		if (nr++ < 8)
@@ -168,6 +177,8 @@ int kvm_rendezvous(struct kvm_machine *m, struct kt_err *e)
 
 	if (!m->running)
 		return kt_fail(e, KT_E_INTERNAL, ENOTCONN, "the machine does not run");
+	for (unsigned i = 0; i < m->nr_cpus; i++)
+		m->vcpu[i].has_late_regs = false;
 	wish_park(m);
 	while ((r = look(m)) == -EAGAIN) {
 		if (kt_now_ns() >= deadline)
@@ -225,12 +236,16 @@ int kvm_read_regs(void *m, unsigned vcpu, struct vm_regs *ret, struct kt_err *e)
 	const struct kvm_machine *machine = m;
 	const struct kvm_vcpu *v;
 
-	if (machine->freezes == 0)
-		return kt_fail(e, KT_E_INTERNAL, EBUSY, "the machine is not frozen");
 	if (vcpu >= machine->nr_cpus)
 		return kt_fail(e, KT_E_INTERNAL, EINVAL, "the machine has %u vCPUs",
 			       machine->nr_cpus);
 	v = &machine->vcpu[vcpu];
+	if (machine->freezes == 0 && v->has_late_regs) {
+		*ret = v->late_regs;
+		return 0;
+	}
+	if (machine->freezes == 0)
+		return kt_fail(e, KT_E_INTERNAL, EBUSY, "the machine is not frozen");
 	if (v->regs_error)
 		return kt_fail(e, KT_E_HOST, v->regs_error,
 			       "KVM did not give them when it was parked");

@@ -118,6 +118,9 @@ struct kvm_vcpu {
 	/* while parked: saved by its own thread before it says so */
 	struct vm_regs regs;
 	int regs_error; /* errno */
+	/* of the last rendezvous that was given up, when it had parked by then */
+	struct vm_regs late_regs;
+	bool has_late_regs;
 	uint64_t tsc_offset;
 	uint64_t tsc_deadline; /* of its APIC timer, in guest TSC; 0: none */
 	bool has_tsc_offset;
