@@ -97,11 +97,9 @@ void cell_dual_why(const struct cell_dual *d, char *buf, size_t size)
 		(void)kt_snprintf(buf, size, "scan prerequisites unavailable: %s",
 				  d->missing ? d->missing : "no scheduler was seen");
 	else if (!d->nr_tasks)
-		(void)kt_snprintf(buf, size,
-				  "scx_tick stall with no per-task runnable_at data (%u scans)",
-				  d->nr_scans);
+		(void)kt_snprintf(buf, size, "scx_tick stall — no per-task runnable_at data");
 	else
 		(void)kt_snprintf(buf, size,
-				  "max age never crossed threshold (peak=%lluj, threshold=%lluj)",
+				  "max_age never crossed threshold (peak=%lluj, threshold=%lluj)",
 				  (unsigned long long)d->peak, (unsigned long long)d->threshold);
 }

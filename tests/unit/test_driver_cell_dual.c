@@ -40,10 +40,10 @@ static void why_there_was_no_early_capture_is_said(void **state)
 	assert_why(&(struct cell_dual){ 0 },
 		   "scan prerequisites unavailable: no scheduler was seen");
 	assert_why(&(struct cell_dual){ .nr_scans = 8 },
-		   "scx_tick stall with no per-task runnable_at data (8 scans)");
+		   "scx_tick stall — no per-task runnable_at data");
 	assert_why(
 		&(struct cell_dual){ .nr_scans = 8, .nr_tasks = 5, .peak = 12, .threshold = 250 },
-		"max age never crossed threshold (peak=12j, threshold=250j)");
+		"max_age never crossed threshold (peak=12j, threshold=250j)");
 }
 
 static void without_a_guest_or_a_threshold_nothing_is_ever_due(void **state)
