@@ -368,7 +368,8 @@ KT_DEFINE_AUTO(cap_report, struct cap_report *, cap_report_free);
 /* No dump could be made: registers where vCPUs were parked, and why. */
 struct cap_degraded {
 	const char *reason; /* one of CAP_DEGRADED_..., then details */
-	struct cap_vcpu_regs *vcpu_regs; /* one that is not valid never parked */
+	struct cap_vcpu_regs
+		*vcpu_regs; /* one that is not valid never parked; none: which did is not known */
 	size_t nr_vcpus;
 	bool watchpoint_hit;
 	const char *bss_latch_state; /* triggered not_triggered out_of_bounds not_resolved */
@@ -377,7 +378,12 @@ struct cap_degraded {
 	uint64_t elapsed_ms; /* 0: left out */
 };
 #define CAP_DEGRADED_TIMEOUT "vCPU rendezvous timed out before parked acknowledgement"
+/* The machine ended instead. */
 #define CAP_DEGRADED_KILLED "vCPU rendezvous aborted by external kill before parked acknowledgement"
+/* Whoever runs the vCPUs would not stop them. */
+#define CAP_DEGRADED_REFUSED "vCPUs could not be stopped"
+/* In place of a report's reasons: nothing can be told of the guest's memory. */
+#define CAP_WHY_PREREQUISITES "dump prerequisites unavailable"
 
 /* Two captures of one failure: before it, and when it came. Borrows both. */
 struct cap_dual {

@@ -143,18 +143,13 @@ void cap_report_text(const struct cap_report *r, const struct cap_text_opts *o, 
 
 /* ---- the other documents ---- */
 
-void cap_degraded_text(const struct cap_degraded *d, const struct cap_text_opts *o,
-		       struct kt_buf *ret)
+static void add_parked(const struct cap_degraded *d, struct kt_buf *ret)
 {
 	size_t parked = 0;
-	char name[32];
 
-	(void)o; /* it is never long */
 	for (size_t i = 0; i < d->nr_vcpus; i++)
 		parked += d->vcpu_regs[i].valid;
-	kt_buf_adds(ret, "no dump: ");
-	cap_text_name(ret, d->reason);
-	kt_buf_addf(ret, "\nvcpus_parked: %zu/%zu\n", parked, d->nr_vcpus);
+	kt_buf_addf(ret, "vcpus_parked: %zu/%zu\n", parked, d->nr_vcpus);
 	for (size_t i = 0; i < d->nr_vcpus; i++) {
 		const struct cap_vcpu_regs *v = &d->vcpu_regs[i];
 
@@ -167,6 +162,19 @@ void cap_degraded_text(const struct cap_degraded *d, const struct cap_text_opts 
 		else
 			kt_buf_addf(ret, "  vcpu %zu: not_parked\n", i);
 	}
+}
+
+void cap_degraded_text(const struct cap_degraded *d, const struct cap_text_opts *o,
+		       struct kt_buf *ret)
+{
+	char name[32];
+
+	(void)o; /* it is never long */
+	kt_buf_adds(ret, "no dump: ");
+	cap_text_name(ret, d->reason);
+	kt_buf_addc(ret, '\n');
+	if (d->nr_vcpus)
+		add_parked(d, ret);
 	kt_buf_addf(ret,
 		    "watchpoint_hit: %s\nbss_latch_state: ", d->watchpoint_hit ? "true" : "false");
 	cap_text_name(ret, d->bss_latch_state);

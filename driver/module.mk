@@ -8,6 +8,7 @@ driver-src := \
 	driver/cell/capture_events.c \
 	driver/cell/capture_exit.c \
 	driver/cell/capture_files.c \
+	driver/cell/capture_freeze.c \
 	driver/cell/capture_guest.c \
 	driver/cell/capture_perf.c \
 	driver/cell/capture_requests.c \

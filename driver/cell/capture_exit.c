@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "driver/cell/coordinator.h"
 
+#define MS UINT64_C(1000000)
 static const uint64_t probe_wait_ns =
 	UINT64_C(1000000000); /* for the probe's hook, after the thaw */
 static const uint64_t store_wait_ns =
@@ -29,20 +30,24 @@ void cell_coordinator_lost(struct cell_coordinator *c, int r, const struct kt_er
 void cell_coordinator_thaw(struct cell_coordinator *c)
 {
 	struct kt_err e = { 0 };
-	int r = vm_thaw(c->view.vm, &e);
+	int r = cell_view_thaw(&c->view, &e);
 
 	if (r != -ENOTCONN) /* it has ended, and says so itself */
 		cell_coordinator_lost(c, r, &e);
 }
 
-void cell_describe_freeze(const struct kt_err *why, char *buf, size_t size)
+int cell_coordinator_capture(struct cell_coordinator *c, const char *image_path,
+			     struct cap_report **ret, struct kt_err *e)
 {
-	char text[KT_ERR_TEXT_BYTES];
+	kt_auto(mem) char *problem = NULL;
+	int r = cell_view_capture(&c->view, image_path, ret, e);
 
-	(void)kt_snprintf(buf, size, "%s: %s",
-			  why->errnum == ETIMEDOUT ? CAP_DEGRADED_TIMEOUT
-						   : "vCPUs could not be stopped",
-			  kt_err_text(why, text, sizeof(text))); /* cut is fine */
+	cell_coordinator_lost(c, r, e);
+	if (c->view.missing[0])
+		problem = kt_fmt("a capture has only registers: %s", c->view.missing);
+	if (problem)
+		cell_dumps_problem(&c->dumps, problem);
+	return r;
 }
 
 /* ---- the error exit ---- */
@@ -110,42 +115,56 @@ void cell_exit_take(struct cell_coordinator *c)
 {
 	struct kt_err e = { 0 };
 	char text[KT_ERR_TEXT_BYTES];
-	int r;
 
 	cell_watch_disarm(&c->watch, &c->view);
 	cell_watch_disarm_check(&c->watch, &c->view);
-	r = cell_view_capture(&c->view, c->image_path, &c->pending, &e);
-	cell_coordinator_lost(c, r, &e);
+	(void)cell_coordinator_capture(c, c->image_path, &c->pending, &e); /* said below */
 	c->pending_until_ns = kt_now_ns() + probe_wait_ns;
 	if (c->pending) {
 		cell_exit_look_at_probe(c, kt_now_ns());
 		return;
 	}
-	(void)kt_snprintf(c->dumps.problem, sizeof(c->dumps.problem), "%s",
-			  kt_err_text(&e, text, sizeof(text))); /* cut is fine */
+	cell_dumps_problem(&c->dumps, kt_err_text(&e, text, sizeof(text)));
 	cell_dumps_late(&c->dumps, &(struct cell_captured){ 0 });
 }
 
-/* It did not stop, or not all of it. */
-static void take_degraded(struct cell_coordinator *c, const struct kt_err *why, bool hit)
+/* It did not stop, or not all of it. @buf is for the reason. */
+static struct cap_degraded degraded_of(struct cell_coordinator *c, const struct kt_err *why,
+				       uint64_t freeze_ns, char *buf, size_t size)
 {
-	char reason[1024];
-	struct cap_degraded d = { .reason = reason, .watchpoint_hit = hit };
-	struct cap_vcpu_regs *none = calloc(c->view.spec->nr_cpus + 1, sizeof(*none));
+	struct cap_degraded d = { .reason = buf, .elapsed_ms = freeze_ns / MS };
 
-	cell_describe_freeze(why, reason, sizeof(reason));
-	d.vcpu_regs = none;
-	d.nr_vcpus = none ? c->view.spec->nr_cpus : 0;
+	cell_describe_freeze(why, buf, size);
+	d.nr_vcpus = cell_view_stopped_regs(&c->view);
+	d.vcpu_regs = d.nr_vcpus ? c->view.regs : NULL;
 	d.bss_latch_state = latch_word(read_latch(c, NULL));
 	d.has_exit_kind = cell_coordinator_exit_kind(c, &d.exit_kind);
-	cell_dumps_late(&c->dumps, &(struct cell_captured){ .degraded = &d });
-	free(none);
+	return d;
 }
 
-void cell_coordinator_stuck(struct cell_coordinator *c, const struct kt_err *why)
+/* Nothing says which of the watched writes it was. */
+static bool was_the_exit(const struct cell_coordinator *c, const struct cap_degraded *d)
+{
+	if (d->has_exit_kind)
+		return d->exit_kind >= CAP_EXIT_ERROR;
+	return c->watch.what == CELL_WATCH_KIND && !c->watch.has_check && !c->watch.nr_users;
+}
+
+static void take_degraded(struct cell_coordinator *c, const struct kt_err *why, uint64_t freeze_ns,
+			  bool hit)
+{
+	char reason[1024];
+	struct cap_degraded d = degraded_of(c, why, freeze_ns, reason, sizeof(reason));
+
+	d.watchpoint_hit = hit && was_the_exit(c, &d);
+	cell_dumps_late(&c->dumps, &(struct cell_captured){ .degraded = &d });
+}
+
+void cell_coordinator_stuck(struct cell_coordinator *c, const struct kt_err *why,
+			    uint64_t freeze_ns)
 {
 	if (c && c->dumps.state != CELL_DUMP_DONE && !c->pending)
-		take_degraded(c, why, true);
+		take_degraded(c, why, freeze_ns, true);
 }
 
 /* ---- without a watched write: is there an error exit by now? ---- */
@@ -178,15 +197,11 @@ static bool error_exit(struct cell_coordinator *c)
 void cell_exit_look(struct cell_coordinator *c)
 {
 	struct kt_err e = { 0 };
-	int r;
 
 	if (!c->probed || c->pending || c->dumps.state == CELL_DUMP_DONE || !error_exit(c))
 		return;
-	r = vm_freeze(c->view.vm, &e);
-	if (r < 0) {
-		/* One that has ended is captured no more. */
-		if (e.errnum != ENOTCONN)
-			take_degraded(c, &e, false);
+	if (cell_view_freeze(&c->view, &e) < 0) {
+		take_degraded(c, &e, c->view.standing.freeze_ns, false);
 		return;
 	}
 	if (error_exit(c)) {
@@ -194,15 +209,20 @@ void cell_exit_look(struct cell_coordinator *c)
 		return;
 	}
 	/* What was read while it ran is not so, as when the scheduler was freed meanwhile: another may come, and exit. */
+	cell_dumps_suppressed(&c->dumps);
 	cell_coordinator_thaw(c);
 }
 
 void cell_exit_was_told(struct cell_coordinator *c)
 {
+	struct kt_err e = { 0 };
+
 	if (!c->probed || c->pending || c->dumps.state == CELL_DUMP_DONE)
 		return;
-	if (vm_freeze(c->view.vm, NULL) == 0)
+	if (cell_view_freeze(&c->view, &e) == 0)
 		cell_exit_take(c);
+	else
+		take_degraded(c, &e, c->view.standing.freeze_ns, false);
 }
 
 /* ---- before the error exit, in dual mode ---- */
@@ -214,23 +234,21 @@ static void take_early(struct cell_coordinator *c, const struct cell_early *at)
 	struct kt_err e = { 0 };
 
 	cell_watch_disarm_check(&c->watch, &c->view);
-	cell_coordinator_lost(c, cell_view_capture(&c->view, NULL, &taken.report, &e), &e);
+	(void)cell_coordinator_capture(c, NULL, &taken.report, &e); /* then there is none */
 	cell_dumps_early(&c->dumps, &taken, at);
 }
 
 static void freeze_and_take_early(struct cell_coordinator *c, const struct cell_early *at)
 {
-	struct cap_degraded d = { 0 };
+	struct cap_degraded d;
 	struct kt_err e = { 0 };
 	char reason[1024];
 
-	if (vm_freeze(c->view.vm, &e) == 0) {
+	if (cell_view_freeze(&c->view, &e) == 0) {
 		take_early(c, at);
 		return;
 	}
-	cell_describe_freeze(&e, reason, sizeof(reason));
-	d = (struct cap_degraded){ .reason = reason,
-				   .bss_latch_state = latch_word(read_latch(c, NULL)) };
+	d = degraded_of(c, &e, c->view.standing.freeze_ns, reason, sizeof(reason));
 	cell_dumps_early(&c->dumps, &(struct cell_captured){ .degraded = &d }, at);
 }
 

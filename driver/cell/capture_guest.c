@@ -178,15 +178,14 @@ static int dump(struct cell_view *v, struct source *s, struct cap_report **ret, 
 }
 
 /* Registers at least; @why says what is missing for more. */
-static int dump_registers(const struct cell_view *v, const struct kt_err *why,
-			  struct cap_report **ret, struct kt_err *e)
+static int dump_registers(struct cell_view *v, const struct kt_err *why, struct cap_report **ret,
+			  struct kt_err *e)
 {
 	char text[KT_ERR_TEXT_BYTES];
-	kt_auto(mem) char *reason =
-		kt_fmt("dump prerequisites unavailable: %s", kt_err_text(why, text, sizeof(text)));
 
-	return cap_report_registers(reason ? reason : "dump prerequisites unavailable", v->regs,
-				    v->spec->nr_cpus, ret, e);
+	(void)kt_snprintf(v->missing, sizeof(v->missing), "%s",
+			  kt_err_text(why, text, sizeof(text))); /* cut is fine */
+	return cap_report_registers(CAP_WHY_PREREQUISITES, v->regs, v->spec->nr_cpus, ret, e);
 }
 
 static int dump_something(struct cell_view *v, struct source *s, struct cap_report **ret,
@@ -228,9 +227,9 @@ static void save_image(const struct cell_view *v, const struct vm_image *image, 
 }
 
 /* A machine that has ended meanwhile does not go on, and will say so itself. */
-static int thaw(const struct cell_view *v, struct kt_err *e)
+static int thaw(struct cell_view *v, struct kt_err *e)
 {
-	int r = vm_thaw(v->vm, e);
+	int r = cell_view_thaw(v, e);
 
 	return r == -ENOTCONN ? 0 : r;
 }
@@ -245,6 +244,7 @@ int cell_view_capture(struct cell_view *v, const char *image_path, struct cap_re
 	uint64_t start = kt_now_ns(), standing;
 	int r, thawed = 0;
 
+	v->missing[0] = '\0';
 	cell_view_read_regs(v);
 	if (v->perf)
 		cell_perf_read(v->perf, v->counters);

@@ -35,11 +35,10 @@ static bool clock_stands(const struct cell_spec *s)
 /* The machine is frozen by us. Thaws it. */
 int cell_take_snapshot(struct cell_coordinator *c, const char *tag, struct kt_err *e)
 {
-	bool hold = clock_stands(c->view.spec) && vm_freeze(c->view.vm, NULL) == 0;
+	bool hold = clock_stands(c->view.spec) && cell_view_freeze(&c->view, NULL) == 0;
 	struct cap_report *report = NULL;
-	int r = cell_view_capture(&c->view, NULL, &report, e);
+	int r = cell_coordinator_capture(c, NULL, &report, e);
 
-	cell_coordinator_lost(c, r, e);
 	if (report)
 		r = cell_dumps_snapshot(&c->dumps, tag, report, r < 0 ? NULL : e);
 	if (hold)
@@ -72,7 +71,7 @@ static int freeze_for_snapshot(struct cell_coordinator *c, const char *tag, stru
 	if (c->timeouts >= TIMEOUTS_MAX)
 		return kt_fail(e, KT_E_HOST, ETIMEDOUT,
 			       "given up: the machine could not be stopped %d times", TIMEOUTS_MAX);
-	if (vm_freeze(c->view.vm, &why) == 0) {
+	if (cell_view_freeze(&c->view, &why) == 0) {
 		c->timeouts = 0;
 		return 0;
 	}
@@ -114,7 +113,7 @@ static int serve_capture(struct cell_coordinator *c, const char *tag, struct kt_
 
 static int serve_watch(struct cell_coordinator *c, const char *symbol, struct kt_err *e)
 {
-	int r = vm_freeze(c->view.vm, e);
+	int r = cell_view_freeze(&c->view, e);
 
 	if (r < 0)
 		return r;

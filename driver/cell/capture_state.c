@@ -13,14 +13,18 @@
 enum { TEXT_LINES = 40 }; /* of the failure text: a screen */
 
 /* A capture that could not be written is said once in the failure text, and each time in the log. */
+void cell_dumps_problem(struct cell_dumps *d, const char *text)
+{
+	kt_log(KT_AREA_DRIVER, KT_DEBUG, "%s", text);
+	if (!d->problem[0])
+		(void)kt_snprintf(d->problem, sizeof(d->problem), "%s", text); /* cut is fine */
+}
+
 static void note_problem(struct cell_dumps *d, const struct kt_err *e)
 {
 	char text[KT_ERR_TEXT_BYTES];
 
-	kt_err_text(e, text, sizeof(text));
-	kt_log(KT_AREA_DRIVER, KT_DEBUG, "%s", text);
-	if (!d->problem[0])
-		(void)kt_snprintf(d->problem, sizeof(d->problem), "%s", text); /* cut is fine */
+	cell_dumps_problem(d, kt_err_text(e, text, sizeof(text)));
 }
 
 static int write_json(const char *path, const struct kt_buf *json, struct kt_err *e)
@@ -109,6 +113,15 @@ void cell_dumps_early(struct cell_dumps *d, const struct cell_captured *c,
 		note_problem(d, &e);
 }
 
+static const char suppressed_tag[] = "early-only-late-suppressed";
+
+/* Held back for the exit that may still come; should none, this is what came of it. */
+void cell_dumps_suppressed(struct cell_dumps *d)
+{
+	if (d->early)
+		memcpy(d->retry_tag, suppressed_tag, sizeof(suppressed_tag));
+}
+
 static void late_single(struct cell_dumps *d, const struct cap_report *report,
 			const struct cap_text_opts *o)
 {
@@ -158,6 +171,7 @@ void cell_dumps_late(struct cell_dumps *d, const struct cell_captured *c)
 	if (d->state == CELL_DUMP_DONE)
 		return;
 	d->state = CELL_DUMP_DONE;
+	d->retry_tag[0] = '\0';
 	if (report && d->dual)
 		late_dual(d, report, &o);
 	else if (report)
@@ -165,7 +179,7 @@ void cell_dumps_late(struct cell_dumps *d, const struct cell_captured *c)
 	else if (c->degraded)
 		late_degraded(d, c->degraded, &o);
 	else
-		drain_early(d, "early-only-late-suppressed");
+		drain_early(d, suppressed_tag);
 }
 
 int cell_dumps_snapshot(struct cell_dumps *d, const char *tag, struct cap_report *report,

@@ -154,12 +154,15 @@ static void on_event(struct cell *c, const struct vm_event *ev)
 /* All that has come, within reason. */
 static int drain(struct cell *c, struct vm *vm, struct kt_err *e)
 {
-	uint64_t until = kt_now_ns() + turn_ns;
+	uint64_t now = kt_now_ns(), until = now + turn_ns;
 	struct vm_event ev;
 
-	for (int i = 0; i < EVENTS_A_TURN && !c->ended && kt_now_ns() < until; i++) {
+	for (int i = 0; i < EVENTS_A_TURN && !c->ended && now < until; i++, now = kt_now_ns()) {
 		int r = vm_wait(vm, 0, &ev, e);
 
+		/* A write that is watched was seen, but not all vCPUs stopped. */
+		if (r == -ETIMEDOUT)
+			cell_coordinator_stuck(c->capture, e, kt_now_ns() - now);
 		if (r < 0 || ev.type == VM_EV_NONE)
 			return r;
 		on_event(c, &ev);
@@ -182,9 +185,6 @@ static int drain_and_look(struct cell *c, struct vm *vm, struct kt_err *e)
 	struct kt_err why = { 0 };
 	int r = drain(c, vm, &why);
 
-	/* A write that is watched was seen, but not all vCPUs stopped. */
-	if (r == -ETIMEDOUT)
-		cell_coordinator_stuck(c->capture, &why);
 	if (r < 0) {
 		*e = why;
 		return r;

@@ -121,7 +121,7 @@ static void begin_watching(struct cell_coordinator *c)
 {
 	char text[KT_ERR_TEXT_BYTES];
 	struct kt_err e = { 0 };
-	int r = vm_freeze(c->view.vm, &e);
+	int r = cell_view_freeze(&c->view, &e);
 
 	if (r == 0) {
 		r = cell_view_open(&c->view, &e);
@@ -165,6 +165,7 @@ void cell_coordinator_watch(struct cell_coordinator *c, unsigned id)
 
 	if (!c)
 		return;
+	cell_view_stopped(&c->view, kt_now_ns());
 	if (c->watch.has_check && id == c->watch.check_id) {
 		cell_exit_check_early(c);
 		return;
@@ -208,6 +209,11 @@ uint64_t cell_coordinator_next(const struct cell_coordinator *c)
 	if (c->pending)
 		return kt_now_ns() + probe_look_ns;
 	return c->probed && c->dumps.state != CELL_DUMP_DONE ? c->next_look_ns : UINT64_MAX;
+}
+
+uint64_t cell_coordinator_stood_ns(const struct cell_coordinator *c)
+{
+	return c ? c->view.standing.total_ns : 0;
 }
 
 void cell_coordinator_finish(struct cell_coordinator *c)

@@ -4,6 +4,7 @@
  *
  *   capture_files.c   names of files, and those that an earlier run left behind
  *   capture_state.c   which capture becomes which file: Idle -> TookEarly -> Done
+ *   capture_freeze.c  the machine stops and goes on
  *   capture_guest.c   one capture: registers, memory, the report
  *   capture_watch.c   the addresses that are watched: the scheduler's exit, and what programs in the guest ask for
  *   capture_dual.c    when the first of two captures is due
@@ -75,6 +76,10 @@ void cell_dumps_early(struct cell_dumps *d, const struct cell_captured *c,
 		      const struct cell_early *at);
 /* The error exit. Only once: not in state Done. */
 void cell_dumps_late(struct cell_dumps *d, const struct cell_captured *c);
+/* What looked like the error exit was none; it may still come. */
+void cell_dumps_suppressed(struct cell_dumps *d);
+/* For the failure text, where nothing was said before. */
+void cell_dumps_problem(struct cell_dumps *d, const char *text);
 /* In any state. @tag "": on demand, numbered. Frees the report. -errno of the write, said in @e. */
 int cell_dumps_snapshot(struct cell_dumps *d, const char *tag, struct cap_report *report,
 			struct kt_err *e);
@@ -120,6 +125,13 @@ struct cell_view {
 	uint64_t started_ns; /* the machine's start */
 	struct cell_events events;
 	size_t nr_events; /* of them with that of the last freeze */
+	char missing[256]; /* why the last capture has only registers; "": it has more */
+	struct {
+		unsigned depth; /* freezes that are ours to thaw */
+		uint64_t since_ns; /* when the outermost began */
+		uint64_t freeze_ns; /* how long the last one took to begin, or to fail */
+		uint64_t total_ns; /* of all that are over */
+	} standing;
 };
 int cell_view_init(struct cell_view *v, const struct cell_spec *spec, struct vm *vm,
 		   struct kt_err *e);
@@ -136,6 +148,18 @@ int cell_view_peek(struct cell_view *v, gva_t at, void *buf, size_t len);
  */
 int cell_view_capture(struct cell_view *v, const char *image_path, struct cap_report **ret,
 		      struct kt_err *e);
+
+/* ---- the machine stops and goes on (capture_freeze.c) ---- */
+
+/* As vm_freeze() and vm_thaw(), and the time is kept. */
+int cell_view_freeze(struct cell_view *v, struct kt_err *e);
+int cell_view_thaw(struct cell_view *v, struct kt_err *e);
+/* It stopped by itself, at a watched write: ours to thaw. */
+void cell_view_stopped(struct cell_view *v, uint64_t since_ns);
+/* After a freeze that failed: v->regs of those that did stop. Returns how many rows; 0: nothing is known of any. */
+size_t cell_view_stopped_regs(struct cell_view *v);
+/* Why it did not stop, for a report: one of CAP_DEGRADED_..., then details. */
+void cell_describe_freeze(const struct kt_err *why, char *buf, size_t size);
 
 /* ---- counters of the host's processor (capture_perf.c) ---- */
 
@@ -257,8 +281,11 @@ void cell_coordinator_died(struct cell_coordinator *c, const char *why);
 void cell_coordinator_request(struct cell_coordinator *c, const struct gst_snapshot_request *q);
 /* VM_EV_WATCH. */
 void cell_coordinator_watch(struct cell_coordinator *c, unsigned id);
-/* The machine could not be frozen for a watched write: @why. */
-void cell_coordinator_stuck(struct cell_coordinator *c, const struct kt_err *why);
+/* The machine could not be frozen for a watched write: @why, and how long that took. */
+void cell_coordinator_stuck(struct cell_coordinator *c, const struct kt_err *why,
+			    uint64_t freeze_ns);
+/* How long the machine has stood still for captures. 0 without a coordinator. */
+uint64_t cell_coordinator_stood_ns(const struct cell_coordinator *c);
 /* To be called by cell_coordinator_next() at the latest, and as often as one likes. An error: the machine is lost. */
 int cell_coordinator_turn(struct cell_coordinator *c, struct kt_err *e);
 uint64_t cell_coordinator_next(const struct cell_coordinator *c);
@@ -271,7 +298,9 @@ void cell_coordinator_finish(struct cell_coordinator *c);
 /* @r of something that ended with a thaw: below 0, the machine may stand for ever. */
 void cell_coordinator_lost(struct cell_coordinator *c, int r, const struct kt_err *e);
 void cell_coordinator_thaw(struct cell_coordinator *c);
-void cell_describe_freeze(const struct kt_err *why, char *buf, size_t size);
+/* As cell_view_capture(); what it lacks is told in the failure text. */
+int cell_coordinator_capture(struct cell_coordinator *c, const char *image_path,
+			     struct cap_report **ret, struct kt_err *e);
 bool cell_coordinator_exit_kind(struct cell_coordinator *c, uint32_t *ret);
 /* The machine is frozen by us, for an error exit. Captures it, and thaws. */
 void cell_exit_take(struct cell_coordinator *c);

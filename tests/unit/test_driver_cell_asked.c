@@ -78,7 +78,7 @@ static void a_guest_is_given_so_many_captures_and_no_more(void **state)
 
 	begin(&b, *state);
 	r = ask(&b, 1, "one");
-	assert_non_null(strstr(r.reason, "could not be stopped"));
+	assert_non_null(strstr(r.reason, "vCPU rendezvous aborted"));
 	assert_int_equal(b.c.nr_asked, 1);
 	b.c.nr_asked = CELL_ASKED_MAX;
 	b.c.timeouts = 0;
@@ -96,7 +96,7 @@ static void periodic_captures_do_not_count(void **state)
 	b.spec.plan.nr_periodic = 1;
 	b.c.nr_asked = CELL_ASKED_MAX;
 	r = ask(&b, 1, "periodic_000");
-	assert_non_null(strstr(r.reason, "could not be stopped"));
+	assert_non_null(strstr(r.reason, "vCPU rendezvous aborted"));
 	r = ask(&b, 2, "periodic_001"); /* more than were planned: by somebody else */
 	assert_string_equal(r.reason, "at most 256 captures are taken of a machine");
 	end(&b);

@@ -187,11 +187,11 @@ static void a_late_one_without_an_early_one_says_why(void **state)
 
 	begin(&p, &d, state, "no_early_dual");
 	d.dual = true;
-	snprintf(d.skipped, sizeof(d.skipped), "max age never crossed threshold");
+	snprintf(d.skipped, sizeof(d.skipped), "max_age never crossed threshold");
 	take_late(&d, "late");
 	j = read_json(&p, "t-12ab.failure-dump.json");
 	assert_non_null(j);
-	assert_string_equal(text_of(j, "early_skipped_reason"), "max age never crossed threshold");
+	assert_string_equal(text_of(j, "early_skipped_reason"), "max_age never crossed threshold");
 	assert_null(cJSON_GetObjectItem(j, "early"));
 	assert_null(cJSON_GetObjectItem(j, "early_max_age_jiffies"));
 	cJSON_Delete(j);
@@ -242,6 +242,42 @@ static void an_early_one_outlives_a_false_alarm(void **state)
 	d.dual = true;
 	take_early(&d, "early");
 	cell_dumps_late(&d, &(struct cell_captured){ 0 });
+	assert_int_equal(unit_nr_entries(p.dir), 1);
+	assert_file(&p, "t-12ab.snapshot.early-only-late-suppressed.json", "single", "early");
+	cell_dumps_done(&d);
+}
+
+static void after_a_false_alarm_the_early_one_waits_for_another_exit(void **state)
+{
+	struct cell_dumps d;
+	struct place p;
+	cJSON *j;
+
+	begin(&p, &d, state, "false_alarm");
+	d.dual = true;
+	take_early(&d, "early");
+	cell_dumps_suppressed(&d);
+	assert_int_equal(d.state, CELL_DUMP_TOOK_EARLY);
+	assert_int_equal(unit_nr_entries(p.dir), 0);
+	take_late(&d, "late");
+	j = read_json(&p, "t-12ab.failure-dump.json");
+	assert_true(cJSON_HasObjectItem(j, "early"));
+	cJSON_Delete(j);
+	cell_dumps_finish(&d);
+	assert_int_equal(unit_nr_entries(p.dir), 1);
+	cell_dumps_done(&d);
+}
+
+static void after_a_false_alarm_alone_the_early_one_says_so(void **state)
+{
+	struct cell_dumps d;
+	struct place p;
+
+	begin(&p, &d, state, "false_alarm_alone");
+	d.dual = true;
+	take_early(&d, "early");
+	cell_dumps_suppressed(&d);
+	cell_dumps_finish(&d);
 	assert_int_equal(unit_nr_entries(p.dir), 1);
 	assert_file(&p, "t-12ab.snapshot.early-only-late-suppressed.json", "single", "early");
 	cell_dumps_done(&d);
@@ -387,6 +423,8 @@ int main(void)
 		cmocka_unit_test(a_degraded_early_one_is_a_sibling_and_the_reason_in_the_main_file),
 		cmocka_unit_test(an_early_one_outlives_a_degraded_late_one),
 		cmocka_unit_test(an_early_one_outlives_a_false_alarm),
+		cmocka_unit_test(after_a_false_alarm_the_early_one_waits_for_another_exit),
+		cmocka_unit_test(after_a_false_alarm_alone_the_early_one_says_so),
 		cmocka_unit_test(an_early_one_without_any_late_one_is_written_at_the_end),
 		cmocka_unit_test(a_sibling_that_could_not_be_written_is_tried_again_under_its_name),
 		cmocka_unit_test(a_dual_file_that_could_not_be_written_does_not_cost_the_early_one),
