@@ -119,7 +119,8 @@ int drv_cell_spawn(struct drv_run *r, struct drv_cell *c, drv_cell_main cell_mai
 	c->state = DRV_STARTED;
 	c->phase = CELL_STARTING;
 	c->started_ns = kt_now_ns();
-	c->kill_at_ns = c->started_ns + c->spec.host_deadline_ns + DEADLINE_GRACE_S * SECOND;
+	c->kill_at_ns = c->started_ns + c->spec.host_deadline_ns + cell_standing_max_ns(&c->spec) +
+			DEADLINE_GRACE_S * SECOND;
 	return 0;
 }
 

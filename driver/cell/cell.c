@@ -170,14 +170,27 @@ static int drain(struct cell *c, struct vm *vm, struct kt_err *e)
 	return 0;
 }
 
+uint64_t cell_standing_max_ns(const struct cell_spec *s)
+{
+	return s->plan.scheduler_argv.nr || s->plan.nr_periodic ? 60 * SECOND : 0;
+}
+
+uint64_t cell_time_ns(const struct cell_spec *s, uint64_t stood_ns)
+{
+	uint64_t max = cell_standing_max_ns(s);
+
+	return s->host_deadline_ns + (stood_ns < max ? stood_ns : max);
+}
+
 /* Earlier than the parent's, which would end the cell without a look at what it knows. */
-static uint64_t own_deadline(const struct cell *c)
+static uint64_t own_deadline(struct cell *c)
 {
 	uint64_t margin = c->spec->host_deadline_ns / 10;
 
 	if (margin > 2 * SECOND)
 		margin = 2 * SECOND;
-	return c->started_ns + c->spec->host_deadline_ns - margin;
+	c->stood_ns = cell_coordinator_stood_ns(c->capture);
+	return c->started_ns + cell_time_ns(c->spec, c->stood_ns) - margin;
 }
 
 static int drain_and_look(struct cell *c, struct vm *vm, struct kt_err *e)
@@ -198,7 +211,7 @@ static int drain_and_look(struct cell *c, struct vm *vm, struct kt_err *e)
  */
 static int listen_to(struct cell *c, struct vm *vm, int signal_fd, struct kt_err *e)
 {
-	uint64_t deadline = own_deadline(c), panic_end = UINT64_MAX, next;
+	uint64_t panic_end = UINT64_MAX, deadline, next;
 	struct pollfd p[] = {
 		{ .fd = vm_poll_fd(vm), .events = POLLIN },
 		{ .fd = signal_fd, .events = POLLIN },
@@ -212,6 +225,7 @@ static int listen_to(struct cell *c, struct vm *vm, int signal_fd, struct kt_err
 			panic_end = now + panic_grace_ns;
 		if (now >= panic_end)
 			return 0;
+		deadline = own_deadline(c);
 		c->deadline_passed = now >= deadline;
 		if (c->deadline_passed)
 			return 0;

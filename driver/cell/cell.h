@@ -50,6 +50,13 @@ struct cell_spec {
 };
 
 void cell_spec_done(struct cell_spec *c);
+/*
+ * How much longer than host_deadline_ns a cell may take, for that its machine stood still for captures: as long as two
+ * freezes that time out. A guest that asks for many has no more than that either.
+ */
+uint64_t cell_standing_max_ns(const struct cell_spec *s);
+/* The limit on the host's clock, of a machine that stood still for so long. */
+uint64_t cell_time_ns(const struct cell_spec *s, uint64_t stood_ns);
 
 /* What a cell tells its parent over a pipe: a header, then len bytes. */
 enum cell_msg_type {

@@ -54,7 +54,7 @@ static void add_panic(struct cell *c)
 
 static void add_deadline(struct cell *c)
 {
-	double limit = (double)c->spec->host_deadline_ns / 1e9;
+	double limit = (double)cell_time_ns(c->spec, c->stood_ns) / 1e9;
 	struct scn_judgement *j = &c->out.judgement;
 
 	if (!c->init_up)

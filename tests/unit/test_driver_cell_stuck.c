@@ -329,6 +329,21 @@ static void time_that_the_machine_stands_is_kept(void **state)
 	end(&b);
 }
 
+static void a_cell_has_that_time_besides_but_not_without_end(void **state)
+{
+	const uint64_t second = 1000000000;
+	char *argv[] = { (char *)"sched", NULL };
+	struct cell_spec s = { .host_deadline_ns = 40 * second };
+
+	(void)state;
+	assert_int_equal(cell_time_ns(&s, 5 * second), 40 * second); /* without captures */
+	s.plan.scheduler_argv = (struct kt_strv){ .v = argv, .nr = 1 };
+	assert_int_equal(cell_time_ns(&s, 0), 40 * second);
+	assert_int_equal(cell_time_ns(&s, 5 * second), 45 * second);
+	assert_int_equal(cell_time_ns(&s, 5000 * second), 40 * second + cell_standing_max_ns(&s));
+	assert_int_equal(cell_standing_max_ns(&s), 60 * second);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -340,6 +355,7 @@ int main(void)
 		cmocka_unit_test(a_capture_that_timed_out_leaves_a_file_that_says_so),
 		cmocka_unit_test(after_two_timeouts_in_a_row_it_is_given_up),
 		cmocka_unit_test(time_that_the_machine_stands_is_kept),
+		cmocka_unit_test(a_cell_has_that_time_besides_but_not_without_end),
 	};
 
 	return cmocka_run_group_tests(tests, unit_tmp_setup, unit_tmp_teardown);
