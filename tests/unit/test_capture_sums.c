@@ -360,10 +360,12 @@ static void they_are_read_while_the_guest_runs_as_well(void **state)
 	fake_sched_init(&s, &f, FAKE_SCHED_ROOT);
 	fake_open(&f);
 	for (unsigned n = 1; n < 3; n++) {
-		fake_put64(&f,
-			   at(fake_percpu_at(&f, s.pcpu, 1), struct s_pcpu,
-			      events.select_cpu_fallback),
-			   n);
+		gva_t counter = at(fake_percpu_at(&f, s.pcpu, 1), struct s_pcpu,
+				   events.select_cpu_fallback);
+		uint64_t before;
+
+		assert_int_equal(cap_read_u64(f.g, counter, &before), 0); /* is kept */
+		fake_put64(&f, counter, n);
 		assert_true(cap_read_events(f.g, &now));
 		assert_int_equal(now.count[CAP_EV_SELECT_CPU_FALLBACK], n);
 		assert_int_equal(now.elapsed_ms, 0);
@@ -371,6 +373,47 @@ static void they_are_read_while_the_guest_runs_as_well(void **state)
 	fake_put64(&f, s.root, 0);
 	assert_false(cap_read_events(f.g, &now));
 	fake_done(&f);
+}
+
+struct goes {
+	struct fake_guest f;
+	gva_t root;
+	gpa_t root_page;
+	uint64_t next; /* what comes in its place once it was seen */
+};
+
+static int read_and_go(void *ctx, gpa_t gpa, void *buf, size_t len)
+{
+	struct goes *g = ctx;
+	int r = fake_read_pa(&g->f, gpa, buf, len);
+
+	if (gpa.v / CAP_PAGE == g->root_page.v / CAP_PAGE)
+		fake_put64(&g->f, g->root, g->next);
+	return r;
+}
+
+static void a_scheduler_that_goes_while_they_are_read_has_none(void **state)
+{
+	struct cap_event_sample now = { 0 };
+	struct goes g = { 0 };
+	struct fake_sched s;
+	struct cap_guest_config c;
+	kt_auto(cap_guest) struct cap_guest *guest = NULL;
+
+	(void)state;
+	fake_init(&g.f, NULL);
+	fake_sched_init(&s, &g.f, FAKE_SCHED_ROOT);
+	fake_open(&g.f);
+	g.root = s.root;
+	c = fake_config(&g.f);
+	c.mem = (struct mem_source){ read_and_go, &g };
+	assert_int_equal(cap_guest_translate(g.f.g, s.root, &g.root_page), 0);
+	assert_int_equal(cap_read_u64(g.f.g, s.root, &g.next), 0);
+	assert_int_equal(cap_guest_open(&c, &guest, NULL), 0);
+	assert_true(cap_read_events(guest, &now)); /* it stays */
+	g.next += 64; /* another's */
+	assert_false(cap_read_events(guest, &now));
+	fake_done(&g.f);
 }
 
 static void samples_of_before_are_taken_as_they_are(void **state)
@@ -424,6 +467,7 @@ int main(void)
 		cmocka_unit_test(without_interrupt_pressure_there_is_none),
 		cmocka_unit_test(events_are_summed_over_cpus_and_do_not_wrap),
 		cmocka_unit_test(they_are_read_while_the_guest_runs_as_well),
+		cmocka_unit_test(a_scheduler_that_goes_while_they_are_read_has_none),
 		cmocka_unit_test(samples_of_before_are_taken_as_they_are),
 		cmocka_unit_test(without_a_scheduler_there_are_no_events),
 	};
