@@ -170,18 +170,6 @@ static int drain(struct cell *c, struct vm *vm, struct kt_err *e)
 	return 0;
 }
 
-uint64_t cell_standing_max_ns(const struct cell_spec *s)
-{
-	return s->plan.scheduler_argv.nr || s->plan.nr_periodic ? 60 * SECOND : 0;
-}
-
-uint64_t cell_time_ns(const struct cell_spec *s, uint64_t stood_ns)
-{
-	uint64_t max = cell_standing_max_ns(s);
-
-	return s->host_deadline_ns + (stood_ns < max ? stood_ns : max);
-}
-
 /* Earlier than the parent's, which would end the cell without a look at what it knows. */
 static uint64_t own_deadline(struct cell *c)
 {

@@ -52,6 +52,18 @@ static void add_panic(struct cell *c)
 			      phase_words(c->phase), p->panic, before, p->bug);
 }
 
+uint64_t cell_standing_max_ns(const struct cell_spec *s)
+{
+	return s->plan.scheduler_argv.nr || s->plan.nr_periodic ? 60 * UINT64_C(1000000000) : 0;
+}
+
+uint64_t cell_time_ns(const struct cell_spec *s, uint64_t stood_ns)
+{
+	uint64_t max = cell_standing_max_ns(s);
+
+	return s->host_deadline_ns + (stood_ns < max ? stood_ns : max);
+}
+
 static void add_deadline(struct cell *c)
 {
 	double limit = (double)cell_time_ns(c->spec, c->stood_ns) / 1e9;
