@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The kernel's tables of ids: a struct idr, which is an xarray with a base. */
 #include <errno.h>
+#include <string.h>
 
 #include "capture/internal.h"
 
@@ -51,6 +52,11 @@ static bool is_node(uint64_t entry)
 	return (entry & 3) == 2 && entry > 4096;
 }
 
+static bool is_something(uint64_t entry)
+{
+	return is_node(entry) || (entry && !(entry & 3));
+}
+
 static void give(struct walk *w, uint64_t index, uint64_t entry)
 {
 	if (!entry || (entry & 3))
@@ -61,7 +67,7 @@ static void give(struct walk *w, uint64_t index, uint64_t entry)
 
 /*
  * A node of @shift, whose first slot is for @index. Depth ends because each level's shift is exactly one step below its
- * parent's; breadth because no slot beyond the last index is looked at, so that each index is reached once at most.
+ * parent's; breadth because no slot beyond the last index is followed, so that each index is reached once at most.
  */
 static void walk_node(struct walk *w, uint64_t entry, int parent_shift, uint64_t index)
 {
@@ -81,9 +87,12 @@ static void walk_node(struct walk *w, uint64_t entry, int parent_shift, uint64_t
 		return;
 	}
 	for (size_t i = 0; i < w->nr_slots && !w->ended; i++, index += UINT64_C(1) << shift) {
-		if (index >= w->end || (i && !index))
-			return;
-		__builtin_memcpy(&slot, node + w->l->slots.offset + i * sizeof(slot), sizeof(slot));
+		memcpy(&slot, node + w->l->slots.offset + i * sizeof(slot), sizeof(slot));
+		if (index >= w->end || (i && !index)) {
+			if (is_something(slot))
+				wrong(w, -E2BIG);
+			continue;
+		}
 		if (!is_node(slot))
 			give(w, index, slot);
 		else if (shift)
@@ -105,6 +114,27 @@ static int prepare(struct walk *w, const struct cap_types *t)
 		return -EOPNOTSUPP;
 	w->bits = (unsigned)__builtin_ctzl(w->nr_slots);
 	return 0;
+}
+
+const char *cap_idr_error(int r)
+{
+	switch (r) {
+	case 0:
+		return NULL;
+	case -ELOOP:
+		return "has a node where none can be";
+	case -E2BIG:
+		return "goes on beyond the ids that are looked at";
+	case -EFAULT:
+	case -EINVAL:
+		return "leads to memory that is not there";
+	case -ENODATA:
+		return "leads to memory that is not in this image";
+	case -EOPNOTSUPP:
+		return "is of types that this kernel does not tell";
+	default:
+		return strerror(-r);
+	}
 }
 
 int cap_idr_each(struct cap_guest *g, gva_t idr, uint32_t max_ids,

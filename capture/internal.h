@@ -149,9 +149,14 @@ bool cap_is_kernel(gva_t va);
 int cap_list_each(struct cap_guest *g, gva_t head, size_t max, bool (*fn)(void *ctx, gva_t node),
 		  void *ctx);
 enum { CAP_LIST_MAX = 4096 };
-/* All entries of a struct idr, in order of ids (idr.c). */
+/*
+ * All entries of a struct idr, in order of ids (idr.c). 0; else what went wrong first, after all the rest was given: -ELOOP: a
+ * node where none can be; -E2BIG: there is something at ids from @max_ids on; other: a node was unreadable.
+ */
 int cap_idr_each(struct cap_guest *g, gva_t idr, uint32_t max_ids,
 		 bool (*fn)(void *ctx, uint32_t id, gva_t entry), void *ctx);
+/* What that is, in words that follow the table's name; NULL for 0. */
+const char *cap_idr_error(int r);
 /* A set of addresses, for who follows links that the guest chose (set.c). True: it was not in it. Full: false. */
 struct cap_set;
 int cap_set_create(size_t max, struct cap_set **ret);
@@ -317,5 +322,9 @@ gva_t cap_task_of_scx(const struct cap_types *t, gva_t scx);
 #define CAP_WHY_SDT_NO_TYPE "scheduler BTF does not declare struct scx_allocator"
 #define CAP_WHY_SDT_NO_INSTANCE "no scx_allocator instance in .bss"
 #define CAP_WHY_SDT_LATE "dump deadline exceeded before sdt_alloc pre-pass could run"
+/* Ours, in the same form: what the deadline skipped or cut, and what the report has no room for. */
+#define CAP_WHY_LATE(walker) "dump deadline exceeded before " walker " could run"
+#define CAP_WHY_CUT_LATE "dump deadline exceeded"
+#define CAP_WHY_FULL "no more memory for the report"
 
 #endif

@@ -121,17 +121,19 @@ static void entries_of_two_levels_are_given_in_order(void **state)
 	fake_done(&t.f);
 }
 
-static void ids_beyond_the_limit_are_not_looked_at(void **state)
+static void ids_beyond_the_limit_are_left_out_and_said(void **state)
 {
 	struct idr_test t;
 	gva_t root, low;
 
 	(void)state;
 	make_two_levels(&t, &root, &low);
-	assert_int_equal(walk(&t, 129), 0);
+	assert_int_equal(walk(&t, 129), -E2BIG);
 	assert_int_equal(t.nr, 3);
-	assert_int_equal(walk(&t, 128), 0);
+	assert_int_equal(walk(&t, 128), -E2BIG);
 	assert_int_equal(t.nr, 2);
+	assert_int_equal(walk(&t, 134), 0);
+	assert_int_equal(t.nr, 4);
 	fake_done(&t.f);
 }
 
@@ -197,7 +199,7 @@ static void one_node_in_all_slots_costs_no_more_than_the_ids(void **state)
 	}
 	put_slot(&t, mid, 7, OBJECT(7));
 	t.f.nr_reads = 0;
-	assert_int_equal(walk(&t, 4096), 0);
+	assert_int_equal(walk(&t, 4096), -E2BIG);
 	assert_int_equal(t.nr, 64);
 	assert_int_equal(t.id[63], 63 * 64 + 7);
 	assert_true(t.f.nr_reads < 1000);
@@ -251,7 +253,7 @@ int main(void)
 		cmocka_unit_test(an_empty_table_has_no_ids),
 		cmocka_unit_test(an_only_entry_is_in_the_head),
 		cmocka_unit_test(entries_of_two_levels_are_given_in_order),
-		cmocka_unit_test(ids_beyond_the_limit_are_not_looked_at),
+		cmocka_unit_test(ids_beyond_the_limit_are_left_out_and_said),
 		cmocka_unit_test(siblings_retries_and_numbers_are_no_entries),
 		cmocka_unit_test(a_node_that_is_its_own_child_is_left_out),
 		cmocka_unit_test(a_leaf_that_leads_back_to_the_root_is_left_out),
