@@ -114,6 +114,7 @@ static void give_reason(struct cap_report *report, const char *reason)
 {
 	const char *why = cap_strdup(report->pool, reason);
 
+	report->maps_unavailable = why;
 	report->sdt_alloc_unavailable = why;
 	report->prog_runtime_stats_unavailable = why;
 	report->per_node_numa_unavailable = why;

@@ -61,6 +61,8 @@ struct finder {
 	size_t bytes; /* of struct bpf_map */
 	struct cap_set *seen;
 	KT_VEC(struct cap_map) maps;
+	size_t nr_unreadable;
+	bool full;
 };
 
 static void take_name(const uint8_t *data, const struct cap_field *f, char *ret, size_t size)
@@ -82,9 +84,13 @@ static bool take_map(void *ctx, uint32_t id, gva_t kva)
 	uint8_t data[MAP_STRUCT_MAX];
 
 	/* the same map under several ids is a lie */
-	if (!cap_is_kernel(kva) || !cap_set_add(f->seen, kva.v) ||
-	    cap_guest_read(f->g, kva, data, f->bytes) < 0)
+	if (cap_set_has(f->seen, kva.v))
 		return true;
+	if (!cap_is_kernel(kva) || !cap_set_add(f->seen, kva.v) ||
+	    cap_guest_read(f->g, kva, data, f->bytes) < 0) {
+		f->nr_unreadable++;
+		return true;
+	}
 	take_name(data, &l->name, m.name, sizeof(m.name));
 	m.type = (uint32_t)cap_get_field(data, f->bytes, &l->type);
 	m.key_size = (uint32_t)cap_get_field(data, f->bytes, &l->key_size);
@@ -96,26 +102,62 @@ static bool take_map(void *ctx, uint32_t id, gva_t kva)
 	m.btf_value_type_id = (uint32_t)cap_get_field(data, f->bytes, &l->value_type_id);
 	m.btf_vmlinux_value_type_id = (uint32_t)cap_get_field(data, f->bytes, &l->vmlinux_type_id);
 	m.framework = is_framework(m.name);
-	return KT_VEC_PUSH(&f->maps, m) == 0;
+	f->full = KT_VEC_PUSH(&f->maps, m) < 0;
+	return !f->full;
+}
+
+/* NULL: with @f all maps can be looked for, in @ret_idr. Else why not. */
+static const char *prepare(struct cap_dump *d, struct finder *f, gva_t *ret_idr)
+{
+	const struct cap_types *t = cap_guest_types(d->g);
+	const char *missing = NULL;
+
+	if (!t)
+		return CAP_WHY_MAPS ": the kernel's types are not known";
+	f->l = cap_layout(t, &cap_layout_map, &missing);
+	if (!f->l)
+		return cap_fmt(d->pool, CAP_WHY_MAPS ": this kernel's types have no %s", missing);
+	if (!cap_guest_symbol(d->g, "map_idr", ret_idr))
+		return CAP_WHY_MAPS ": there is no symbol map_idr";
+	f->bytes = cap_type_bytes(t, "bpf_map");
+	if (f->bytes > MAP_STRUCT_MAX || f->l->name.offset + (size_t)f->l->name.bytes > f->bytes)
+		return cap_fmt(d->pool, CAP_WHY_MAPS ": a struct bpf_map of %zu bytes is none",
+			       f->bytes);
+	return NULL;
+}
+
+/* Of a walk that ended with @r. */
+static const char *why_not_all(struct cap_dump *d, const struct finder *f, int r)
+{
+	if (f->full || (f->maps.nr && !d->map))
+		return CAP_WHY_FULL;
+	if (r < 0)
+		return cap_fmt(d->pool, "map walker stopped after %zu maps: map_idr %s", f->maps.nr,
+			       cap_idr_error(r));
+	if (f->nr_unreadable)
+		return cap_fmt(d->pool, "map walker could not read %zu maps", f->nr_unreadable);
+	return NULL;
 }
 
 void cap_dump_find_maps(struct cap_dump *d)
 {
 	kt_auto(cap_set) struct cap_set *seen = NULL;
-	const struct cap_types *t = cap_guest_types(d->g);
-	struct finder f = { .g = d->g, .l = t ? cap_layout(t, &cap_layout_map, NULL) : NULL };
+	struct finder f = { .g = d->g };
 	gva_t idr;
+	int r;
 
-	if (!f.l || !cap_guest_symbol(d->g, "map_idr", &idr))
+	d->report->maps_unavailable = prepare(d, &f, &idr);
+	if (d->report->maps_unavailable)
 		return;
-	f.bytes = cap_type_bytes(t, "bpf_map");
-	if (f.bytes > MAP_STRUCT_MAX || f.l->name.offset + (size_t)f.l->name.bytes > f.bytes ||
-	    cap_set_create(IDS_MAX, &seen) < 0)
+	if (cap_set_create(IDS_MAX, &seen) < 0) {
+		d->report->maps_unavailable = CAP_WHY_FULL;
 		return;
+	}
 	f.seen = seen;
-	(void)cap_idr_each(d->g, idr, IDS_MAX, take_map, &f); /* what could be read, counts */
+	r = cap_idr_each(d->g, idr, IDS_MAX, take_map, &f); /* what could be read, counts */
 	d->map = cap_keep(d->pool, f.maps.v, f.maps.nr, sizeof(*f.maps.v));
 	d->nr_maps = d->map ? f.maps.nr : 0;
+	d->report->maps_unavailable = why_not_all(d, &f, r);
 	free(f.maps.v);
 }
 
@@ -247,8 +289,11 @@ void cap_dump_maps(struct cap_dump *d)
 	for (size_t i = 0; i < d->nr_maps; i++)
 		nr += !d->map[i].framework;
 	d->report->map = cap_alloc_array(d->pool, nr, sizeof(*d->report->map));
-	if (!d->report->map)
+	if (!d->report->map) {
+		if (nr)
+			d->report->maps_unavailable = CAP_WHY_FULL;
 		return;
+	}
 	for (size_t i = 0; i < d->nr_maps; i++) {
 		const struct cap_map *m = &d->map[i];
 		struct cap_map_walk w = { .d = d, .m = m, .budget = &budget };

@@ -323,6 +323,7 @@ struct cap_report {
 	struct cap_pool *pool; /* owns everything below, and this */
 	struct cap_map_report *map; /* in order of ids; the key is always there */
 	size_t nr_maps;
+	const char *maps_unavailable;
 	struct cap_vcpu_regs *vcpu_regs;
 	size_t nr_vcpus;
 	const char *active_obj_name;

@@ -6,7 +6,7 @@
 #include "capture/text.h"
 
 const struct cap_section cap_sections[] = {
-	{ "maps", "maps", NULL, cap_text_maps },
+	{ "maps", "maps", "maps_unavailable", cap_text_maps },
 	{ "regs", "vcpu_regs", NULL, cap_text_regs },
 	{ "sdt", "sdt_allocations", "sdt_alloc_unavailable", cap_text_sdt },
 	{ "static", "scx_static_ranges", NULL, cap_text_static },
@@ -46,6 +46,18 @@ static const char *reason_of(const struct cap_report *r, const struct cap_sectio
 	return NULL;
 }
 
+void cap_text_section(struct cap_text *x, const struct cap_section *s)
+{
+	const char *reason = reason_of(x->r, s);
+
+	s->text(x);
+	if (!reason)
+		return;
+	kt_buf_addf(x->out, "%s: <unavailable: ", s->key);
+	cap_text_name(x->out, reason);
+	kt_buf_adds(x->out, ">\n");
+}
+
 static void add_footer(struct cap_text *x)
 {
 	if (!x->r->has_truncated_at && !x->r->maps_truncated)
@@ -75,17 +87,10 @@ static void separate(struct cap_text *x, size_t start, size_t mark)
 static void add_all(struct cap_text *x)
 {
 	size_t start = x->out->len, mark;
-	const char *reason;
 
 	for (const struct cap_section *s = cap_sections; s->name; s++) {
 		mark = x->out->len;
-		s->text(x);
-		reason = reason_of(x->r, s);
-		if (reason) {
-			kt_buf_addf(x->out, "%s: <unavailable: ", s->key);
-			cap_text_name(x->out, reason);
-			kt_buf_adds(x->out, ">\n");
-		}
+		cap_text_section(x, s);
 		separate(x, start, mark);
 	}
 	mark = x->out->len;

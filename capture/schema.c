@@ -363,6 +363,7 @@ RECORD(probe_counters, cap_probe_counters, counter_keys, .nullable = false);
 
 static const struct cap_key report_keys[] = {
 	KEY_RECORDS(cap_report, ALWAYS, "maps", map, nr_maps, map),
+	KEY(cap_report, STR, NOT_EMPTY, "maps_unavailable", maps_unavailable),
 	KEY_RECORDS(cap_report, NOT_EMPTY, "vcpu_regs", vcpu_regs, nr_vcpus, vcpu_regs),
 	KEY(cap_report, STR, NOT_EMPTY, "active_obj_name", active_obj_name),
 	KEY_LIST(cap_report, U64_LIST, NOT_EMPTY, "active_map_kvas", active_map_kvas,

@@ -186,16 +186,22 @@ static void show_reason(struct cap_text *x, const struct cap_node *n)
 	kt_buf_adds(x->out, ">\n");
 }
 
-static void show_key(struct cap_text *x, const struct cap_node *n)
+/* By its key in the JSON. False: it is none. */
+static bool show_section(struct cap_text *x, const char *key)
 {
-	if (n->record == x->r) {
-		for (const struct cap_section *s = cap_sections; s->name; s++) {
-			if (kt_streq(s->key, n->key->name)) {
-				s->text(x);
-				return;
-			}
+	for (const struct cap_section *s = cap_sections; s->name; s++) {
+		if (kt_streq(s->key, key)) {
+			cap_text_section(x, s);
+			return true;
 		}
 	}
+	return false;
+}
+
+static void show_key(struct cap_text *x, const struct cap_node *n)
+{
+	if (n->record == x->r && show_section(x, n->key->name))
+		return;
 	if (n->key->type == CAP_KEY_PAGE)
 		add_hex_lines(x->out, *(const uint8_t *const *)cap_key_at(n->record, n->key),
 			      CAP_PAGE);
@@ -239,7 +245,7 @@ int cap_show(const struct cap_report *r, const char *path, const struct cap_text
 		break;
 	case CAP_NODE_RECORD:
 		if (n.record == r->sched_state)
-			cap_text_sched(&x);
+			(void)show_section(&x, "scx_sched_state"); /* it is one */
 		else if (n.record == r->probe_counters)
 			cap_text_counters(&x);
 		else if (n.record == &r->scx_static)

@@ -65,6 +65,8 @@ struct cap_section {
 	void (*text)(struct cap_text *x);
 };
 extern const struct cap_section cap_sections[]; /* ends with a name of NULL */
+/* Its text, and what is missing of it and why. */
+void cap_text_section(struct cap_text *x, const struct cap_section *s);
 void cap_text_maps(struct cap_text *x);
 void cap_text_regs(struct cap_text *x);
 void cap_text_sdt(struct cap_text *x);

@@ -202,6 +202,11 @@ static void add_map_list(struct cap_text *x)
 		cap_table_add(&t, "%s", kt_buf_str(&what));
 	}
 	cap_table_print(&t, 0, x->out);
+	if (!x->r->maps_unavailable)
+		return;
+	kt_buf_adds(x->out, "maps: <unavailable: ");
+	cap_text_name(x->out, x->r->maps_unavailable);
+	kt_buf_adds(x->out, ">\n");
 }
 
 /*

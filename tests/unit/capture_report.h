@@ -292,6 +292,7 @@ static inline const struct cap_report *unit_full_report(void)
 		.active_obj_name = "bpf",
 		.active_map_kvas = unit_kvas,
 		.nr_active_maps = NR(unit_kvas),
+		.maps_unavailable = "no maps",
 		.prog_runtime_stats_unavailable = "no progs",
 		.per_node_numa_unavailable = "no numa",
 		.task_enrichments_unavailable = "no tasks",

@@ -90,6 +90,69 @@ static void maps_after_the_deadline_are_counted(void **state)
 	fake_maps_done(&m, r);
 }
 
+/* ---- a table of maps that cannot be walked, or not to its end ---- */
+
+static void a_table_of_maps_in_circles_gives_what_it_has_and_says_so(void **state)
+{
+	struct fake_maps m;
+	struct cap_report *r;
+
+	(void)state;
+	fake_maps_init(&m);
+	fake_map(&m, "one", BPF_MAP_TYPE_ARRAY, 4, 8, 1);
+	fake_map(&m, "two", BPF_MAP_TYPE_ARRAY, 4, 8, 1);
+	fake_put64(&m.f, fake_slot(m.node, 9), m.node.v | 2);
+	r = fake_maps_dump(&m, NULL);
+	assert_int_equal(r->nr_maps, 2);
+	assert_string_equal(
+		r->maps_unavailable,
+		"map walker stopped after 2 maps: map_idr has a node where none can be");
+	fake_maps_done(&m, r);
+}
+
+static void maps_that_are_nowhere_are_counted(void **state)
+{
+	struct fake_maps m;
+	struct cap_report *r;
+
+	(void)state;
+	fake_maps_init(&m);
+	fake_map(&m, "one", BPF_MAP_TYPE_ARRAY, 4, 8, 1);
+	fake_put64(&m.f, fake_slot(m.node, 7), UINT64_C(0xffff8880ffff0000));
+	fake_put64(&m.f, fake_slot(m.node, 8), 0x1000);
+	r = fake_maps_dump(&m, NULL);
+	assert_int_equal(r->nr_maps, 1);
+	assert_string_equal(r->maps_unavailable, "map walker could not read 2 maps");
+	fake_maps_done(&m, r);
+}
+
+static void without_the_table_s_symbol_or_types_there_are_no_maps(void **state)
+{
+	struct cap_report *r = NULL;
+	struct fake_guest f;
+
+	(void)state;
+	fake_init(&f, NULL);
+	(void)fake_u32(&f);
+	fake_open(&f);
+	assert_int_equal(cap_dump(f.g, NULL, &r, NULL), 0);
+	assert_int_equal(r->nr_maps, 0);
+	assert_string_equal(r->maps_unavailable,
+			    "map walker unavailable: this kernel's types have no bpf_map.map_type");
+	cap_report_free(r);
+	fake_done(&f);
+
+	fake_init(&f, NULL);
+	fake_add_idr_types(&f);
+	(void)fake_add_map_type(&f);
+	fake_open(&f);
+	assert_int_equal(cap_dump(f.g, NULL, &r, NULL), 0);
+	assert_string_equal(r->maps_unavailable,
+			    "map walker unavailable: there is no symbol map_idr");
+	cap_report_free(r);
+	fake_done(&f);
+}
+
 static void types_that_are_not_walked_say_why(void **state)
 {
 	struct fake_maps m;
@@ -395,6 +458,9 @@ int main(void)
 		cmocka_unit_test(a_map_under_two_ids_is_one_map),
 		cmocka_unit_test(bytes_of_a_name_that_do_not_print_become_question_marks),
 		cmocka_unit_test(maps_after_the_deadline_are_counted),
+		cmocka_unit_test(a_table_of_maps_in_circles_gives_what_it_has_and_says_so),
+		cmocka_unit_test(maps_that_are_nowhere_are_counted),
+		cmocka_unit_test(without_the_table_s_symbol_or_types_there_are_no_maps),
 		cmocka_unit_test(types_that_are_not_walked_say_why),
 		cmocka_unit_test(an_array_of_4_gib_entries_is_cut),
 		cmocka_unit_test(values_of_4_gib_are_read_as_far_as_they_go),

@@ -147,12 +147,36 @@ static void a_page_is_shown_in_hexadecimal(void **state)
 
 static void what_is_not_there_leads_to_its_reason(void **state)
 {
-	struct cap_report r = { .task_enrichments_unavailable = "no task walker available" };
+	struct cap_report r = { .task_enrichments_unavailable = "no task walker available",
+				.maps_unavailable = "there is no symbol map_idr" };
 	kt_auto(buf) struct kt_buf b = { 0 };
 
 	(void)state;
 	assert_int_equal(cap_show(&r, "tasks", NULL, &b, NULL), 0);
 	assert_string_equal(kt_buf_str(&b), "<unavailable: no task walker available>\n");
+	kt_buf_reset(&b);
+	assert_int_equal(cap_show(&r, "maps", NULL, &b, NULL), 0);
+	assert_string_equal(kt_buf_str(&b), "maps: <unavailable: there is no symbol map_idr>\n");
+}
+
+static void what_is_there_in_part_has_its_reason_beside_it(void **state)
+{
+	static const struct {
+		const char *path, *reason;
+	} parts[] = {
+		{ "maps", "maps: <unavailable: no maps>\n" },
+		{ "tasks", "task_enrichments: <unavailable: no tasks>\n" },
+		{ "sched", "scx_sched_state: <unavailable: no walker>\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < NR(parts); i++) {
+		kt_auto(buf) struct kt_buf b = { 0 };
+
+		assert_int_equal(cap_show(unit_full_report(), parts[i].path, NULL, &b, NULL), 0);
+		assert_true(kt_ends_with(kt_buf_str(&b), parts[i].reason));
+		assert_true(b.len > strlen(parts[i].reason));
+	}
 }
 
 static void the_same_parts_are_had_as_json(void **state)
@@ -227,6 +251,7 @@ int main(void)
 		cmocka_unit_test(one_of_a_section_is_its_keys),
 		cmocka_unit_test(a_page_is_shown_in_hexadecimal),
 		cmocka_unit_test(what_is_not_there_leads_to_its_reason),
+		cmocka_unit_test(what_is_there_in_part_has_its_reason_beside_it),
 		cmocka_unit_test(the_same_parts_are_had_as_json),
 		cmocka_unit_test(a_wrong_name_is_answered_with_the_nearest_and_with_what_there_is),
 		cmocka_unit_test(a_wrong_index_is_answered_with_how_many_there_are),

@@ -61,6 +61,7 @@ static void parts_come_in_their_order_with_a_blank_line_between(void **state)
 	static const char *const starts[] = {
 		"map bpf.bss (type=array, value_size=512, max_entries=1)\n",
 		"\n\nmap hash (type=hash, value_size=8, max_entries=256) [error: 2 of 3 entries]\n",
+		"maps: <unavailable: no maps>\n",
 		"\n\nvcpu 0: ip=0xffffffff81000010 sp=0xffffc90000003f00 ptroot=0x0000000002e04000\n",
 		"vcpu 1: <unavailable>\n",
 		("\n\nsdt_alloc scx_task_allocator (elem_size=40, target_type_id=117, reason=chosen by size): "
