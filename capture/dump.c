@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* One capture: the phases in their order, and the time that they may take. */
 #include <errno.h>
+#include <stddef.h>
 
 #include "base/clock.h"
 #include "capture/internal.h"
@@ -36,28 +37,47 @@ struct cap_render cap_dump_render(struct cap_dump *d, const struct cap_btf *btf)
 	};
 }
 
-static const struct {
+struct phase {
 	void (*run)(struct cap_dump *d);
 	bool always; /* cheap, or needed by what is told even when time is up */
-} phases[] = {
-	{ cap_dump_find_maps, true },
-	{ cap_dump_prog_stats, false },
-	{ cap_dump_cpu_times, false },
-	{ cap_dump_psi, false },
-	{ cap_dump_rqs, false },
-	{ cap_dump_tasks, false },
-	{ cap_dump_events, false },
-	{ cap_dump_sched_state, false },
-	{ cap_dump_dsqs, false },
-	{ cap_dump_scx_reason, true },
-	{ cap_dump_probe_counters, false },
-	{ cap_dump_active, false },
-	{ cap_dump_find_arena, false },
-	{ cap_dump_sdt, true },
-	{ cap_dump_static, false },
-	{ cap_dump_maps, true },
-	{ cap_dump_numa, false },
+	size_t why_at; /* in struct cap_report, with: */
+	const char *why_late; /* what is said there when it was skipped; NULL: nothing */
 };
+#define WHY(member) .why_at = offsetof(struct cap_report, member##_unavailable)
+static const struct phase phases[] = {
+	{ .run = cap_dump_find_maps, .always = true },
+	{ .run = cap_dump_prog_stats,
+	  WHY(prog_runtime_stats),
+	  .why_late = CAP_WHY_LATE("prog walker") },
+	{ .run = cap_dump_cpu_times },
+	{ .run = cap_dump_psi },
+	{ .run = cap_dump_rqs, WHY(scx_walker), .why_late = CAP_WHY_LATE("scx walker") },
+	{ .run = cap_dump_tasks, WHY(task_enrichments), .why_late = CAP_WHY_LATE("task walker") },
+	{ .run = cap_dump_events },
+	{ .run = cap_dump_sched_state,
+	  WHY(scx_walker),
+	  .why_late = CAP_WHY_LATE("scx walker's look at the scheduler's state") },
+	{ .run = cap_dump_dsqs,
+	  WHY(scx_walker),
+	  .why_late = CAP_WHY_LATE("scx walker's look at dispatch queues") },
+	{ .run = cap_dump_scx_reason, .always = true },
+	{ .run = cap_dump_probe_counters },
+	{ .run = cap_dump_active },
+	{ .run = cap_dump_find_arena },
+	{ .run = cap_dump_sdt, .always = true },
+	{ .run = cap_dump_static },
+	{ .run = cap_dump_maps, .always = true },
+	{ .run = cap_dump_numa, WHY(per_node_numa), .why_late = CAP_WHY_LATE("NUMA walker") },
+};
+
+/* Where several phases share a reason, that of the first is the one. */
+static void skip(struct cap_dump *d, const struct phase *p)
+{
+	const char **why = (void *)((char *)d->report + p->why_at);
+
+	if (p->why_late && !*why)
+		*why = p->why_late;
+}
 
 static void take_what_is_known(struct cap_dump *d)
 {
@@ -101,6 +121,8 @@ int cap_dump(struct cap_guest *g, const struct cap_dump_opts *o, struct cap_repo
 	for (size_t i = 0; i < sizeof(phases) / sizeof(phases[0]); i++) {
 		if (phases[i].always || !cap_dump_late(&d))
 			phases[i].run(&d);
+		else
+			skip(&d, &phases[i]);
 	}
 	cap_prog_btfs_free(d.btfs);
 	cap_slots_free(d.slots);

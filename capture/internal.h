@@ -324,6 +324,7 @@ gva_t cap_task_of_scx(const struct cap_types *t, gva_t scx);
 #define CAP_WHY_SDT_LATE "dump deadline exceeded before sdt_alloc pre-pass could run"
 /* Ours, in the same form: what the deadline skipped or cut, and what the report has no room for. */
 #define CAP_WHY_LATE(walker) "dump deadline exceeded before " walker " could run"
+#define CAP_WHY_SCX_CUT "scx walker cut short: "
 #define CAP_WHY_CUT_LATE "dump deadline exceeded"
 #define CAP_WHY_MAPS "map walker unavailable"
 #define CAP_WHY_FULL "no more memory for the report"

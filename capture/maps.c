@@ -129,7 +129,7 @@ static const char *prepare(struct cap_dump *d, struct finder *f, gva_t *ret_idr)
 /* Of a walk that ended with @r. */
 static const char *why_not_all(struct cap_dump *d, const struct finder *f, int r)
 {
-	if (f->full || (f->maps.nr && !d->map))
+	if (f->full || cap_pool_full(d->pool))
 		return CAP_WHY_FULL;
 	if (r < 0)
 		return cap_fmt(d->pool, "map walker stopped after %zu maps: map_idr %s", f->maps.nr,

@@ -93,30 +93,50 @@ static struct cap_numa read_node(struct cap_guest *g, unsigned node, gva_t pgdat
 	};
 }
 
+struct walk {
+	struct cap_dump *d;
+	const struct numa_fields *f;
+	KT_VEC(struct cap_numa) rows;
+};
+
+/* NULL: all of them. Else what ended it, after the rows that it has. */
+static const char *walk_nodes(struct walk *w, gva_t node_data)
+{
+	struct cap_dump *d = w->d;
+	uint32_t zone_bytes = cap_type_bytes(cap_guest_types(d->g), "zone");
+	size_t looks = 0;
+	gva_t pgdat;
+
+	for (unsigned i = 0, nr = zone_bytes ? nr_nodes(d->g) : 0; i < nr; i++) {
+		gva_t at = cap_at(node_data, i * sizeof(uint64_t));
+
+		if (cap_dump_late(d))
+			return CAP_WHY_CUT_LATE;
+		if (cap_read_ptr(d->g, at, &pgdat) < 0 || !cap_is_kernel(pgdat))
+			continue;
+		if (KT_VEC_PUSH(&w->rows, read_node(d->g, i, pgdat, w->f, zone_bytes, &looks)) < 0)
+			return CAP_WHY_FULL;
+		if (looks >= LOOKS_MAX)
+			return "too many counts to add";
+	}
+	return NULL;
+}
+
 void cap_dump_numa(struct cap_dump *d)
 {
-	const struct cap_types *t = cap_guest_types(d->g);
-	const struct numa_fields *f = t ? cap_layout(t, &cap_layout_numa, NULL) : NULL;
-	uint32_t zone_bytes = t ? cap_type_bytes(t, "zone") : 0;
-	KT_VEC(struct cap_numa) rows = { 0 };
-	size_t looks = 0;
-	gva_t node_data, pgdat;
+	struct walk w = { .d = d, .f = cap_layout(cap_guest_types(d->g), &cap_layout_numa, NULL) };
+	const char *cut = NULL, **why = &d->report->per_node_numa_unavailable;
+	gva_t node_data;
 
-	if (f && zone_bytes && cap_guest_symbol(d->g, "node_data", &node_data)) {
-		for (unsigned i = 0, nr = nr_nodes(d->g);
-		     i < nr && looks < LOOKS_MAX && !cap_dump_late(d); i++) {
-			gva_t at = cap_at(node_data, i * sizeof(uint64_t));
-
-			if (cap_read_ptr(d->g, at, &pgdat) < 0 || !cap_is_kernel(pgdat))
-				continue;
-			if (KT_VEC_PUSH(&rows, read_node(d->g, i, pgdat, f, zone_bytes, &looks)) <
-			    0)
-				break;
-		}
-	}
-	d->report->numa = cap_keep(d->pool, rows.v, rows.nr, sizeof(*rows.v));
-	d->report->nr_numa = d->report->numa ? rows.nr : 0;
-	if (!d->report->numa)
-		d->report->per_node_numa_unavailable = CAP_WHY_NUMA;
-	free(rows.v);
+	if (w.f && cap_guest_symbol(d->g, "node_data", &node_data))
+		cut = walk_nodes(&w, node_data);
+	d->report->numa = cap_keep(d->pool, w.rows.v, w.rows.nr, sizeof(*w.rows.v));
+	d->report->nr_numa = d->report->numa ? w.rows.nr : 0;
+	if (cap_pool_full(d->pool))
+		*why = CAP_WHY_FULL;
+	else if (cut)
+		*why = cap_fmt(d->pool, "NUMA walker stopped after %zu nodes: %s", w.rows.nr, cut);
+	else if (!w.rows.nr)
+		*why = CAP_WHY_NUMA;
+	free(w.rows.v);
 }

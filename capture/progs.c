@@ -44,6 +44,9 @@ struct walk {
 	struct cap_set *seen;
 	size_t nr; /* struct_ops programs */
 	size_t looks;
+	int r; /* what the table's walk ended with */
+	size_t nr_unreadable;
+	const char *cut; /* what ended it before its end */
 	bool (*take)(struct walk *w, gva_t prog, gva_t aux); /* false: it was the last */
 	KT_VEC(struct cap_prog_stats) stats;
 };
@@ -55,12 +58,20 @@ static bool look_at_prog(void *ctx, uint32_t id, gva_t prog)
 	uint64_t type, aux;
 
 	(void)id;
-	if (!cap_is_kernel(prog) || !cap_set_add(w->seen, prog.v) ||
-	    cap_read_field(g, prog, &w->l->type, &type) < 0 || type != PROG_TYPE_STRUCT_OPS ||
-	    cap_read_field(g, prog, &w->l->aux, &aux) < 0)
+	if (cap_set_has(w->seen, prog.v))
 		return true;
-	if (w->nr == STRUCT_OPS_PROGS_MAX)
+	if (!cap_is_kernel(prog) || !cap_set_add(w->seen, prog.v) ||
+	    cap_read_field(g, prog, &w->l->type, &type) < 0 ||
+	    cap_read_field(g, prog, &w->l->aux, &aux) < 0) {
+		w->nr_unreadable++;
+		return true;
+	}
+	if (type != PROG_TYPE_STRUCT_OPS)
+		return true;
+	if (w->nr == STRUCT_OPS_PROGS_MAX) {
+		w->cut = "more than 1024 struct_ops programs";
 		return false;
+	}
 	w->nr++;
 	return w->take(w, prog, (gva_t){ aux });
 }
@@ -71,15 +82,14 @@ static bool walk_progs(struct walk *w)
 	kt_auto(cap_set) struct cap_set *seen = NULL;
 	const struct cap_types *t = cap_guest_types(w->d->g);
 	gva_t idr;
-	int r;
 
 	w->l = t ? cap_layout(t, &cap_layout_prog, NULL) : NULL;
 	if (!w->l || !cap_guest_symbol(w->d->g, "prog_idr", &idr) ||
 	    cap_set_create(IDS_MAX, &seen) < 0)
 		return false;
 	w->seen = seen;
-	r = cap_idr_each(w->d->g, idr, IDS_MAX, look_at_prog, w);
-	return r == 0 || w->nr;
+	w->r = cap_idr_each(w->d->g, idr, IDS_MAX, look_at_prog, w);
+	return w->r == 0 || w->nr;
 }
 
 /* ---- how often they ran ---- */
@@ -126,9 +136,11 @@ static bool sum_stats(struct walk *w, gva_t prog, gva_t aux)
 
 	(void)cap_read_text(d->g, cap_at(aux, w->l->name.offset), name, sizeof(name));
 	s.name = cap_strdup(d->pool, name);
-	if (!s.name || bytes > sizeof(data) ||
-	    cap_read_field(d->g, prog, &w->l->stats, &stats) < 0 || !stats)
+	if (bytes > sizeof(data) || cap_read_field(d->g, prog, &w->l->stats, &stats) < 0 ||
+	    !stats) {
+		w->nr_unreadable++;
 		return true;
+	}
 	for (unsigned cpu = 0; cpu < nr_cpus && w->looks++ < LOOKS_MAX; cpu++) {
 		if (cap_percpu(d->g, (gva_t){ stats }, cpu, &at) < 0 ||
 		    cap_guest_read(d->g, at, data, bytes) < 0)
@@ -137,7 +149,31 @@ static bool sum_stats(struct walk *w, gva_t prog, gva_t aux)
 		s.nsecs = add(s.nsecs, number_at(data, &w->l->nsecs));
 		s.misses = add(s.misses, number_at(data, &w->l->misses));
 	}
-	return w->looks < LOOKS_MAX && KT_VEC_PUSH(&w->stats, s) == 0 && !cap_dump_late(d);
+	if (!s.name || KT_VEC_PUSH(&w->stats, s) < 0)
+		w->cut = CAP_WHY_FULL;
+	else if (w->looks >= LOOKS_MAX)
+		w->cut = "too many counts to add";
+	else if (cap_dump_late(d))
+		w->cut = CAP_WHY_CUT_LATE;
+	return !w->cut;
+}
+
+/* Beside what was found. */
+static const char *why_not_all(const struct walk *w)
+{
+	struct cap_pool *p = w->d->pool;
+
+	if (cap_pool_full(p))
+		return CAP_WHY_FULL;
+	if (w->cut)
+		return cap_fmt(p, "prog walker stopped after %zu programs: %s", w->stats.nr,
+			       w->cut);
+	if (w->r < 0)
+		return cap_fmt(p, "prog walker stopped after %zu programs: prog_idr %s",
+			       w->stats.nr, cap_idr_error(w->r));
+	if (w->nr_unreadable)
+		return cap_fmt(p, "prog walker could not read %zu programs", w->nr_unreadable);
+	return w->stats.nr ? NULL : CAP_WHY_NO_PROGS;
 }
 
 void cap_dump_prog_stats(struct cap_dump *d)
@@ -150,9 +186,8 @@ void cap_dump_prog_stats(struct cap_dump *d)
 	}
 	d->report->prog = cap_keep(d->pool, w.stats.v, w.stats.nr, sizeof(*w.stats.v));
 	d->report->nr_progs = d->report->prog ? w.stats.nr : 0;
+	d->report->prog_runtime_stats_unavailable = why_not_all(&w);
 	free(w.stats.v);
-	if (!d->report->nr_progs)
-		d->report->prog_runtime_stats_unavailable = CAP_WHY_NO_PROGS;
 }
 
 /* ---- whose maps ---- */

@@ -217,17 +217,23 @@ void cap_dump_scx_reason(struct cap_dump *d)
 	struct cap_report *r = d->report;
 	const struct cap_scx *s = d->scx;
 
-	if (!s)
-		r->scx_walker_unavailable = CAP_WHY_SCX;
-	else if (s->nr_missing)
+	if (s && s->nr_missing)
 		r->scx_walker_unavailable = partial_reason(d);
-	else if (s->detached && !r->sched_state)
+	else if (r->scx_walker_unavailable)
+		return; /* a part of it was skipped: what is not there was not looked for */
+	else if (!s)
+		r->scx_walker_unavailable = CAP_WHY_SCX;
+	else if (cap_pool_full(d->pool))
+		r->scx_walker_unavailable = CAP_WHY_SCX_CUT CAP_WHY_FULL;
+	else if (!r->sched_state)
 		r->scx_walker_unavailable = CAP_WHY_NO_SCHED;
-	else if (!r->sched_state && r->nr_rqs == 0 && r->nr_dsqs == 0)
+	else if (r->nr_rqs == 0 && r->nr_dsqs == 0)
 		r->scx_walker_unavailable = CAP_WHY_SCX_NOTHING;
+	else if (r->has_truncated_at)
+		r->scx_walker_unavailable = CAP_WHY_SCX_CUT CAP_WHY_CUT_LATE;
 	else if (s->nr_cut == 1)
-		r->scx_walker_unavailable = cap_fmt(d->pool, "scx walker cut short: %s", s->cut);
+		r->scx_walker_unavailable = cap_fmt(d->pool, CAP_WHY_SCX_CUT "%s", s->cut);
 	else if (s->nr_cut)
-		r->scx_walker_unavailable = cap_fmt(
-			d->pool, "scx walker cut short: %s, and %zu more", s->cut, s->nr_cut - 1);
+		r->scx_walker_unavailable =
+			cap_fmt(d->pool, CAP_WHY_SCX_CUT "%s, and %zu more", s->cut, s->nr_cut - 1);
 }

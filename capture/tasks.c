@@ -73,6 +73,7 @@ struct walk {
 	uint8_t *task; /* as many */
 	KT_VEC(struct cap_task) rows;
 	size_t nr_unreadable;
+	const char *cut; /* what ended the walk before its end */
 	uint64_t class_at[CLASSES];
 	struct cap_slowpaths slowpaths;
 };
@@ -219,8 +220,11 @@ static bool add_task(void *ctx, gva_t node)
 		return true;
 	}
 	read_task(w, task, &row);
-	return KT_VEC_PUSH(&w->rows, row) == 0 && !cap_pool_full(w->d->pool) &&
-	       !cap_dump_late(w->d);
+	if (KT_VEC_PUSH(&w->rows, row) < 0 || cap_pool_full(w->d->pool))
+		w->cut = CAP_WHY_FULL;
+	else if (cap_dump_late(w->d))
+		w->cut = CAP_WHY_CUT_LATE;
+	return !w->cut;
 }
 
 /* Up to the end of the last field that is taken from the copy. */
@@ -245,8 +249,13 @@ static size_t bytes_at_once(const struct task_fields *f)
 
 static const char *why_not_all(struct walk *w, int r)
 {
-	if (w->rows.nr == 0 && r == 0)
+	if (w->rows.nr == 0)
 		return CAP_WHY_ZERO_TASKS;
+	if (cap_pool_full(w->d->pool))
+		return CAP_WHY_FULL;
+	if (w->cut)
+		return cap_fmt(w->d->pool, "task walker stopped after %zu tasks: %s", w->rows.nr,
+			       w->cut);
 	if (r < 0)
 		return cap_fmt(w->d->pool,
 			       "task walker stopped after %zu tasks: the list of all tasks %s",
@@ -278,9 +287,9 @@ void cap_dump_tasks(struct cap_dump *d)
 	find_classes(&w);
 	cap_slowpaths_find(d->g, &w.slowpaths);
 	r = cap_list_each(d->g, head, TASKS_MAX, add_task, &w);
-	d->report->task_enrichments_unavailable = why_not_all(&w, r);
 	d->report->task = cap_keep(d->pool, w.rows.v, w.rows.nr, sizeof(*w.rows.v));
 	d->report->nr_tasks = d->report->task ? w.rows.nr : 0;
+	d->report->task_enrichments_unavailable = why_not_all(&w, r);
 	free(w.rows.v);
 	free(w.task);
 }

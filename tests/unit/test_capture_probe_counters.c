@@ -233,6 +233,7 @@ static void a_dump_has_the_counters_and_the_last_state(void **state)
 	fake_open(&t.f);
 	d = fake_dump(&t.f);
 	cap_dump_find_maps(&d);
+	cap_dump_rqs(&d);
 	cap_dump_sched_state(&d);
 	cap_dump_probe_counters(&d);
 	cap_dump_scx_reason(&d);

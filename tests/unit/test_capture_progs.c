@@ -146,7 +146,53 @@ static void numbers_that_are_nowhere_count_for_nothing(void **state)
 	fake_put64(&t.m.f, fake_slot(t.node, 8), 0x1000);
 	r = fake_maps_dump(&t.m, NULL);
 	assert_int_equal(r->nr_progs, 1);
+	assert_string_equal(r->prog_runtime_stats_unavailable,
+			    "prog walker could not read 2 programs");
 	fake_maps_done(&t.m, r);
+}
+
+static void a_table_in_circles_gives_what_it_has_and_says_so(void **state)
+{
+	struct progs_test t;
+	struct cap_report *r;
+
+	(void)state;
+	make(&t);
+	add_prog(&t, "enqueue", STRUCT_OPS, NULL, 0);
+	fake_put64(&t.m.f, fake_slot(t.node, 9), t.node.v | 2);
+	r = fake_maps_dump(&t.m, NULL);
+	assert_int_equal(r->nr_progs, 1);
+	assert_string_equal(
+		r->prog_runtime_stats_unavailable,
+		"prog walker stopped after 1 programs: prog_idr has a node where none can be");
+	fake_maps_done(&t.m, r);
+}
+
+static void what_ends_a_walk_of_programs_is_said(void **state)
+{
+	struct cap_dump_opts no_time = { .deadline_ns = 1 };
+	struct cap_report report = { 0 };
+	struct progs_test t;
+	struct cap_dump d = { .report = &report, .opts = &no_time };
+
+	(void)state;
+	make(&t);
+	add_prog(&t, "enqueue", STRUCT_OPS, NULL, 0);
+	add_prog(&t, "dispatch", STRUCT_OPS, NULL, 0);
+	d.g = fake_open(&t.m.f);
+	assert_int_equal(cap_pool_create(1 << 20, &d.pool), 0);
+	cap_dump_prog_stats(&d);
+	assert_int_equal(report.nr_progs, 1);
+	assert_string_equal(report.prog_runtime_stats_unavailable,
+			    "prog walker stopped after 1 programs: dump deadline exceeded");
+	while (cap_alloc_raw(d.pool, 4096))
+		;
+	report = (struct cap_report){ 0 };
+	cap_dump_prog_stats(&d);
+	assert_int_equal(report.nr_progs, 0);
+	assert_string_equal(report.prog_runtime_stats_unavailable, CAP_WHY_FULL);
+	cap_pool_free(d.pool);
+	fake_done(&t.m.f);
 }
 
 /* ---- whose maps ---- */
@@ -360,6 +406,8 @@ int main(void)
 		cmocka_unit_test(without_struct_ops_programs_that_is_the_reason),
 		cmocka_unit_test(without_their_types_programs_are_unavailable),
 		cmocka_unit_test(numbers_that_are_nowhere_count_for_nothing),
+		cmocka_unit_test(a_table_in_circles_gives_what_it_has_and_says_so),
+		cmocka_unit_test(what_ends_a_walk_of_programs_is_said),
 		cmocka_unit_test(the_active_object_is_that_of_the_first_program_with_sections),
 		cmocka_unit_test(a_program_that_claims_4_gib_of_maps_has_64),
 		cmocka_unit_test(without_such_a_program_names_decide),

@@ -158,6 +158,12 @@ static void a_node_is_the_sum_of_its_zones_and_of_what_cpus_still_hold(void **st
 	assert_int_equal(d.report->numa[0].interleave_hit, 1109 + 2 * 17);
 	assert_int_equal(d.report->numa[0].local, 1112 + 2 * 19);
 	assert_int_equal(d.report->numa[0].other, 1115 + 2 * 21);
+	/* and now without time */
+	d.opts = &(struct cap_dump_opts){ .deadline_ns = 1 };
+	cap_dump_numa(&d);
+	assert_int_equal(d.report->nr_numa, 0);
+	assert_string_equal(d.report->per_node_numa_unavailable,
+			    "NUMA walker stopped after 0 nodes: dump deadline exceeded");
 	fake_dump_done(&d);
 	fake_done(&f);
 }
