@@ -16,9 +16,9 @@ static const struct cap_field_row rq_rows[] = {
 	RQ(local_dsq, "scx.local_dsq"),
 	RQ_OPT(cpu_released, "scx.cpu_released"),
 	RQ_OPT(ops_qseq, "scx.ops_qseq"), /* 7.3: of each task */
-	RQ_OPT(kick_sync, "scx.kick_sync|scx.pnt_seq"), /* 6.12: pnt_seq */
+	RQ_OPT(kick_sync, "scx.kick_sync"), /* 7.x; older kernels' pnt_seq is another count */
 	RQ_OPT(nr_immed, "scx.nr_immed"), /* 7.x */
-	RQ_OPT(clock, "clock"),
+	RQ_OPT(clock, "scx.clock"), /* since 6.14, for scx_bpf_now(); not the run queue's own */
 	RQ_OPT(bypass_dsq, "scx.bypass_dsq"), /* 6.18; 7.x: of struct scx_sched_pcpu */
 };
 const struct cap_layout_desc cap_layout_rq = {

@@ -59,7 +59,7 @@ struct s_rq {
 	struct {
 		struct s_dsq local_dsq;
 		struct s_list runnable_list;
-		uint64_t ops_qseq, kick_sync;
+		uint64_t ops_qseq, kick_sync, clock;
 		uint32_t nr_running, flags, nr_immed;
 		uint8_t cpu_released;
 	} scx;
@@ -200,8 +200,10 @@ static inline void fake_queue_types(struct fake_guest *f, int list, enum fake_sc
 			  (kind == FAKE_SCHED_ROOT ? offsetof(struct s_rq, scx.nr_immed)
 						   : offsetof(struct s_rq, scx.ops_qseq)) -
 				  offsetof(struct s_rq, scx) },
+			{ kind == FAKE_SCHED_ROOT ? "clock" : "another_clock", u64,
+			  offsetof(struct s_rq, scx.clock) - offsetof(struct s_rq, scx) },
 		},
-		7);
+		8);
 	(void)FAKE_STRUCT(f, "rq", struct s_rq, M(struct s_rq, clock, u64),
 			  M(struct s_rq, curr, u64), M(struct s_rq, scx, rq));
 	if (kind == FAKE_SCHED_GLOBALS)

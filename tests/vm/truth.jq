@@ -23,7 +23,7 @@ witness("before") as $before | witness("after") as $after
 # ---- the kernel's own dump, line by line ----
 | (reduce ($log | split("\n") | .[index("CPU states"):][]) as $line ({ cpus: [], events: {} };
 	if $line | test("^CPU +[0-9]+ *: ") then
-		.cpus += [($line | capture("^CPU +(?<cpu>[0-9]+) *: nr_run=(?<nr>[0-9]+) flags=(?<flags>0x[0-9a-f]+) cpu_rel=(?<rel>[0-9]+)(?: ops_qseq=(?<qseq>[0-9]+))? (?:ksync|pnt_seq)=(?<sync>[0-9]+)")
+		.cpus += [($line | capture("^CPU +(?<cpu>[0-9]+) *: nr_run=(?<nr>[0-9]+) flags=(?<flags>0x[0-9a-f]+) cpu_rel=(?<rel>[0-9]+)(?: ops_qseq=(?<qseq>[0-9]+))? (?:ksync=(?<sync>[0-9]+)|pnt_seq=)")
 			| .tasks = [])]
 	elif (.cpus | length > 0) and ($line | test("^          curr=")) then
 		.cpus[-1].curr = ($line | capture("curr=(?<comm>.*)\\[(?<pid>[0-9]+)\\] class=(?<class>[a-z]+)_sched_class"))
@@ -47,7 +47,8 @@ witness("before") as $before | witness("after") as $after
 		  same($p + "flags"; $rq.flags; .flags | hex),
 		  same($p + "cpu_released"; $rq.cpu_released; .rel == "1"),
 		  # what only grows may have grown since
-		  within($p + "kick_sync"; (.sync | tonumber) - 50; $rq.kick_sync; .sync | tonumber),
+		  same($p + "has kick_sync"; $rq | has("kick_sync"); .sync != null),
+		  (select(.sync) | within($p + "kick_sync"; (.sync | tonumber) - 50; $rq.kick_sync; .sync | tonumber)),
 		  (select(.qseq) | within($p + "ops_qseq"; (.qseq | tonumber) - 50; $rq.ops_qseq; .qseq | tonumber)),
 		  # A CPU may have switched between two of its tasks since.
 		  (($rq | .curr_pid) as $curr | [$rq.runnable_task_kvas[] | $pid_of["\(.)"]] as $tasks
