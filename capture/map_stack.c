@@ -53,6 +53,7 @@ static void take_bucket(struct stack_walk *s, uint32_t id, gva_t bucket)
 	}
 	/* more than a value of the map has room for is a lie; what there is room for, is shown */
 	shown = nr < s->records_max ? nr : s->records_max;
+	s->out->truncated |= shown < nr;
 	e.nr = nr;
 	e.len = (size_t)shown * s->record_bytes;
 	data = cap_alloc_raw(w->d->pool, e.len);

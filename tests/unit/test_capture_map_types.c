@@ -202,9 +202,35 @@ static void stack_traces_are_cut_to_what_fits(void **state)
 	assert_int_equal(s->entry[0].bucket_id, 2);
 	assert_true(s->entry[0].nr == 4000000000u);
 	assert_int_equal(s->entry[0].nr_pcs, 4);
+	assert_true(s->truncated);
 	assert_int_equal(s->entry[1].nr_pcs, 2);
 	assert_true(s->entry[1].pc[0] == UINT64_C(0xffffffff81000001));
 	fake_maps_done(&m, r);
+}
+
+static void a_stack_of_more_addresses_than_are_shown_is_truncated(void **state)
+{
+	struct fake_maps m;
+	struct cap_report *r;
+	const struct cap_stack_trace *s;
+	gva_t map, bucket;
+
+	(void)state;
+	for (unsigned nr = 128; nr <= 129; nr++) {
+		fake_maps_init(&m);
+		map = fake_map(&m, "stacks", BPF_MAP_TYPE_STACK_TRACE, 4, 200 * 8, 1);
+		fake_put(&m.f, fake_off(map, FM_STACK_NR_BUCKETS), 4, 1);
+		bucket = fake_alloc(&m.f, FM_STACK_DATA + 200 * 8);
+		fake_put(&m.f, fake_off(bucket, FM_STACK_NR), 4, nr);
+		fake_put64(&m.f, fake_off(map, FM_STACK_BUCKETS), bucket.v);
+		r = fake_maps_dump(&m, NULL);
+		s = only(r)->stack_trace;
+		assert_int_equal(s->nr, 1);
+		assert_int_equal(s->entry[0].nr, nr);
+		assert_int_equal(s->entry[0].nr_pcs, 128);
+		assert_int_equal(s->truncated, nr > 128);
+		fake_maps_done(&m, r);
+	}
 }
 
 static void stacks_of_build_ids_have_no_addresses(void **state)
@@ -513,6 +539,7 @@ int main(void)
 		cmocka_unit_test(a_ring_whose_mask_is_all_ones_is_refused),
 		cmocka_unit_test(a_ring_that_is_null_is_said),
 		cmocka_unit_test(stack_traces_are_cut_to_what_fits),
+		cmocka_unit_test(a_stack_of_more_addresses_than_are_shown_is_truncated),
 		cmocka_unit_test(stacks_of_build_ids_have_no_addresses),
 		cmocka_unit_test(a_queue_is_shown_as_it_would_be_popped),
 		cmocka_unit_test(a_queue_whose_ends_are_outside_is_refused),
