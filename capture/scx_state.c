@@ -190,7 +190,7 @@ void cap_dump_sched_state(struct cap_dump *d)
 			.aborting = snap.aborting,
 			.bypass_depth = snap.bypass_depth,
 			.exit_kind = snap.exit_kind,
-			.has_watchdog_timeout = snap.watchdog_timeout != 0,
+			.has_watchdog_timeout = true,
 			.watchdog_timeout = snap.watchdog_timeout,
 			.source = "bss_snapshot",
 			.sched_kva = snap.sched_kva,

@@ -277,6 +277,7 @@ static void a_live_state_is_preferred_until_the_kernel_has_forgotten(void **stat
 		assert_non_null(d.report->sched_state);
 		assert_int_equal(d.report->sched_state->exit_kind, cases[i].expected);
 		assert_string_equal(d.report->sched_state->source, cases[i].source);
+		assert_true(d.report->sched_state->has_watchdog_timeout);
 		fake_dump_done(&d);
 		fake_done(&t.f);
 	}
