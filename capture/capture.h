@@ -140,8 +140,8 @@ enum cap_latch {
 	CAP_LATCH_OUT_OF_BOUNDS
 };
 /*
- * The probe's latch and counters, from its .bss in the guest. @ret_counters may be NULL; it is filled for every answer
- * but NOT_RESOLVED. May be called while vCPUs run (the numbers are then what was read, one by one). Finds the probe's map
+ * The probe's latch and counters, from its .bss in the guest. @ret_counters may be NULL; it stays as it was when they
+ * cannot be read. May be called while vCPUs run (the numbers are then what was read, one by one). Finds the probe's map
  * anew only when it was not found before.
  */
 enum cap_latch cap_read_latch(struct cap_guest *g, struct cap_probe_counters *ret_counters);

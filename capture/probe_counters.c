@@ -145,7 +145,7 @@ static bool read_counters(struct cap_guest *g, const struct cap_probe *p,
 			  struct cap_probe_counters *ret)
 {
 	unsigned nr = p->variable[COUNTERS].bytes / BLOCK_BYTES, cpus = cap_guest_cpus(g);
-	struct cap_probe_counters sum = { 0 };
+	struct cap_probe_counters sum = { .valid = true };
 
 	if (!is_inside(p, COUNTERS) || nr == 0)
 		return false;
@@ -176,8 +176,9 @@ enum cap_latch cap_read_latch(struct cap_guest *g, struct cap_probe_counters *re
 
 	if (!p)
 		return CAP_LATCH_NOT_RESOLVED;
-	if (ret_counters && !read_counters(g, p, ret_counters))
-		*ret_counters = (struct cap_probe_counters){ 0 };
+	if (ret_counters)
+		(void)read_counters(
+			g, p, ret_counters); /* those of an earlier look are better than none */
 	if (!read_number(g, p, LATCH, &latch))
 		return CAP_LATCH_OUT_OF_BOUNDS;
 	return latch ? CAP_LATCH_TRIGGERED : CAP_LATCH_NOT_TRIGGERED;

@@ -314,6 +314,7 @@ enum {
 };
 struct cap_probe_counters {
 	uint64_t slot[CAP_PC_NR];
+	bool valid; /* they were read; a report has no others */
 };
 
 /* ---- the whole ---- */

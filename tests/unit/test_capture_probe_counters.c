@@ -197,7 +197,7 @@ static void it_is_looked_for_until_it_is_there_and_not_again(void **state)
 
 static void variables_outside_of_the_map_are_said_to_be(void **state)
 {
-	struct cap_probe_counters c = { .slot = { 1 } };
+	struct cap_probe_counters c = { .slot = { 1, 2 } };
 	struct probe_test t;
 
 	(void)state;
@@ -205,13 +205,33 @@ static void variables_outside_of_the_map_are_said_to_be(void **state)
 	fake_put(&t.f, at(t.map, struct s_map, value_size), 4, LATCH + 3);
 	fake_open(&t.f);
 	assert_int_equal(cap_read_latch(t.f.g, &c), CAP_LATCH_OUT_OF_BOUNDS);
-	assert_int_equal(c.slot[CAP_PC_PROBE_COUNT], 0);
+	assert_false(c.valid);
 	fake_done(&t.f);
 
 	make(&t, 256 * 15 * STRIDE); /* the types promise more counters than the map has */
 	fake_open(&t.f);
 	assert_int_equal(cap_read_latch(t.f.g, &c), CAP_LATCH_NOT_TRIGGERED);
-	assert_int_equal(c.slot[CAP_PC_PROBE_COUNT], 0);
+	assert_false(c.valid);
+	fake_done(&t.f);
+}
+
+static void counters_of_a_good_look_survive_a_bad_one(void **state)
+{
+	struct cap_probe_counters c = { 0 };
+	struct probe_test t;
+
+	(void)state;
+	make(&t, CPUS * 15 * STRIDE);
+	count(&t, 0, CAP_PC_PROBE_COUNT, 7);
+	fake_open(&t.f);
+	assert_int_equal(cap_read_latch(t.f.g, &c), CAP_LATCH_NOT_TRIGGERED);
+	assert_true(c.valid);
+	/* the counters of CPU 1 are in a page that is gone now, the latch is not */
+	fake_unmap_page(&t.f, (gva_t){ t.value.v + COUNTERS + 2 * 15 * STRIDE });
+	cap_guest_forget(t.f.g);
+	assert_int_equal(cap_read_latch(t.f.g, &c), CAP_LATCH_NOT_TRIGGERED);
+	assert_true(c.valid);
+	assert_int_equal(c.slot[CAP_PC_PROBE_COUNT], 7);
 	fake_done(&t.f);
 }
 
@@ -311,6 +331,7 @@ int main(void)
 		cmocka_unit_test(the_latch_is_read_where_the_types_say),
 		cmocka_unit_test(it_is_looked_for_until_it_is_there_and_not_again),
 		cmocka_unit_test(variables_outside_of_the_map_are_said_to_be),
+		cmocka_unit_test(counters_of_a_good_look_survive_a_bad_one),
 		cmocka_unit_test(a_dump_has_the_counters_and_the_last_state),
 		cmocka_unit_test(a_live_state_is_preferred_until_the_kernel_has_forgotten),
 		cmocka_unit_test(without_the_probe_nothing_is_made_up),
