@@ -105,7 +105,7 @@ void cell_exit_look_at_probe(struct cell_coordinator *c, uint64_t now)
 {
 	enum cap_latch latch = read_latch(c, &c->counters);
 
-	c->has_counters |= latch != CAP_LATCH_NOT_RESOLVED;
+	c->has_counters = c->counters.valid;
 	if (latch != CAP_LATCH_NOT_TRIGGERED || now >= c->pending_until_ns)
 		finish_pending(c);
 }
