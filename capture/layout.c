@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/parse.h"
 #include "capture/memory.h"
 
@@ -133,24 +134,37 @@ static uint32_t find_struct(const struct cap_types *t, const char *name)
 	return id;
 }
 
-bool cap_type_field(const struct cap_types *t, const char *type, const char *path,
-		    struct cap_field *ret)
+struct spelling {
+	char type[NAME_MAX_BYTES], path[2 * NAME_MAX_BYTES];
+	unsigned nr; /* 0: the newest */
+};
+
+/* @used is the one that is there. */
+static bool find_spelling(const struct cap_types *t, const char *type, const char *path,
+			  struct cap_field *ret, struct spelling *used)
 {
-	char one_type[NAME_MAX_BYTES] = "", one_path[2 * NAME_MAX_BYTES] = "";
 	const char *types = type, *paths = path;
 
 	/* The shorter list's last stands for the rest of it. */
-	while (types || paths) {
-		bool fits = !types || next_spelling(&types, one_type, sizeof(one_type));
+	for (used->nr = 0; types || paths; used->nr++) {
+		bool fits = !types || next_spelling(&types, used->type, sizeof(used->type));
 		uint32_t id;
 
 		if (paths)
-			fits = next_spelling(&paths, one_path, sizeof(one_path)) && fits;
-		id = fits ? find_struct(t, one_type) : 0;
-		if (id && find_path(cap_types_btf(t), id, one_path, ret))
+			fits = next_spelling(&paths, used->path, sizeof(used->path)) && fits;
+		id = fits ? find_struct(t, used->type) : 0;
+		if (id && find_path(cap_types_btf(t), id, used->path, ret))
 			return true;
 	}
 	return false;
+}
+
+bool cap_type_field(const struct cap_types *t, const char *type, const char *path,
+		    struct cap_field *ret)
+{
+	struct spelling used = { .nr = 0 };
+
+	return find_spelling(t, type, path, ret, &used);
 }
 
 /* ---- all layouts ---- */
@@ -176,10 +190,24 @@ struct cap_layouts {
 	char missing[LAYOUTS][2 * NAME_MAX_BYTES]; /* "": none */
 };
 
-static void name_missing(char *buf, size_t size, const struct cap_field_row *row)
+/* In its newest spelling. */
+static void newest_name(char *buf, size_t size, const struct cap_field_row *row)
 {
 	(void)snprintf(buf, size, "%.*s.%.*s", (int)strcspn(row->type, "|"), row->type,
 		       (int)strcspn(row->path, "|"), row->path); /* cut is good enough */
+}
+
+static void log_spelling(const struct cap_layout_desc *d, const struct cap_field_row *row,
+			 const struct spelling *used)
+{
+	char newest[2 * NAME_MAX_BYTES];
+
+	if (!used->nr || !kt_log_enabled(KT_AREA_CAPTURE, KT_DEBUG))
+		return;
+	newest_name(newest, sizeof(newest), row);
+	kt_log(KT_AREA_CAPTURE, KT_DEBUG,
+	       "%s: these types have no '%s'; its older spelling '%s.%s' is read", d->group, newest,
+	       used->type, used->path);
 }
 
 int cap_layout_resolve(const struct cap_types *t, const struct cap_layout_desc *d, void **ret,
@@ -191,10 +219,12 @@ int cap_layout_resolve(const struct cap_types *t, const struct cap_layout_desc *
 		return -ENOMEM;
 	for (size_t n = 0; n < d->nr_rows; n++) {
 		struct cap_field f = { 0 };
+		struct spelling used = { .nr = 0 };
 
-		if (!cap_type_field(t, d->row[n].type, d->row[n].path, &f) && !d->row[n].optional &&
-		    !*missing)
-			name_missing(missing, size, &d->row[n]);
+		if (find_spelling(t, d->row[n].type, d->row[n].path, &f, &used))
+			log_spelling(d, &d->row[n], &used);
+		else if (!d->row[n].optional && !*missing)
+			newest_name(missing, size, &d->row[n]);
 		memcpy(layout + d->row[n].at, &f, sizeof(f));
 	}
 	*ret = layout;

@@ -177,8 +177,7 @@ enum cap_latch cap_read_latch(struct cap_guest *g, struct cap_probe_counters *re
 	if (!p)
 		return CAP_LATCH_NOT_RESOLVED;
 	if (ret_counters)
-		(void)read_counters(
-			g, p, ret_counters); /* those of an earlier look are better than none */
+		(void)read_counters(g, p, ret_counters); /* else those of an earlier look */
 	if (!read_number(g, p, LATCH, &latch))
 		return CAP_LATCH_OUT_OF_BOUNDS;
 	return latch ? CAP_LATCH_TRIGGERED : CAP_LATCH_NOT_TRIGGERED;

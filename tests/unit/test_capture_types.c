@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Types by name, members by path, layouts, and files that have none. */
+#include "base/log.h"
 #include "tests/unit/fake_guest.h"
 
 /* struct inner { u32 a; int odd:3; }; struct outer { u64 x; union { struct inner in; u64 raw; }; struct inner many[3]; u8 tail[]; }; */
@@ -193,6 +194,43 @@ static void a_layout_names_the_first_field_that_is_missing(void **state)
 	fake_done(&f);
 }
 
+static void keep_line(void *ctx, enum kt_level level, const char *line)
+{
+	if (level == KT_DEBUG)
+		kt_buf_addf(ctx, "%s\n", line);
+}
+
+static void an_older_spelling_that_is_used_is_logged(void **state)
+{
+	static const struct cap_field_row rows[] = {
+		CAP_FIELD(test_layout, a, "outer", "in.a|x"),
+		CAP_FIELD(test_layout, gone, "new_outer|outer", "newest|x"),
+		CAP_FIELD_OPT(test_layout, maybe, "outer", "no_such|nor_this"),
+	};
+	static const struct cap_layout_desc desc = { "test", rows, 3, sizeof(struct test_layout) };
+	kt_auto(buf) struct kt_buf lines = { 0 };
+	char missing[64] = "";
+	void *resolved = NULL;
+	struct fake_guest f;
+
+	(void)state;
+	some_types(&f);
+	(void)fake_types(&f);
+	assert_int_equal(kt_log_configure("capture=debug", NULL), 0);
+	kt_log_set_hook(keep_line, &lines);
+	assert_int_equal(cap_layout_resolve(f.types, &desc, &resolved, missing, sizeof(missing)),
+			 0);
+	kt_log_set_hook(NULL, NULL);
+	assert_int_equal(kt_log_configure("info", NULL), 0);
+	assert_true(kt_ends_with(kt_buf_str(&lines),
+				 "test: these types have no 'new_outer.newest'; its older spelling "
+				 "'outer.x' is read\n"));
+	assert_null(strstr(kt_buf_str(&lines), "in.a"));
+	assert_null(strstr(kt_buf_str(&lines), "no_such"));
+	free(resolved);
+	fake_done(&f);
+}
+
 static void files_without_types_are_said_so(void **state)
 {
 	kt_auto(mem) char *path = kt_fmt("%s/text", (char *)*state);
@@ -244,6 +282,7 @@ int main(void)
 		cmocka_unit_test(types_are_found_by_name_and_kind),
 		cmocka_unit_test(enumerators_are_found_in_any_enum),
 		cmocka_unit_test(a_layout_names_the_first_field_that_is_missing),
+		cmocka_unit_test(an_older_spelling_that_is_used_is_logged),
 		cmocka_unit_test(files_without_types_are_said_so),
 		cmocka_unit_test(types_are_loaded_from_raw_btf),
 	};
