@@ -6,6 +6,7 @@
 #include "capture/decode.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "capture/capture.h"
 
@@ -80,15 +81,33 @@ void cap_decode_enq_flags(struct kt_buf *b, uint64_t flags)
 	add_bits(b, enq_bits, NR(enq_bits), flags);
 }
 
-void cap_decode_task_flags(struct kt_buf *b, uint64_t flags)
+/* The word of that number; *ret_len 0: there is none, or it is no name. */
+static const char *find_word(const char *words, unsigned nr, size_t *ret_len)
 {
+	for (; words && nr; nr--) {
+		words = strchr(words, ' ');
+		words = words ? words + 1 : NULL;
+	}
+	*ret_len = words ? strspn(words, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") : 0;
+	if (*ret_len && words[*ret_len] && words[*ret_len] != ' ')
+		*ret_len = 0;
+	return words;
+}
+
+void cap_decode_task_flags(struct kt_buf *b, uint64_t flags, const char *states)
+{
+	/* SCX_TASK_STATE_SHIFT and SCX_TASK_STATE_BITS: 2 of these in 6.12, whose third is not used; 3 in 7.2 and 7.3 */
 	enum { STATE_SHIFT = 8, STATE_MASK = 7 };
 	unsigned state = flags >> STATE_SHIFT & STATE_MASK;
+	size_t len;
+	const char *name = find_word(states, state, &len);
 
 	flags &= ~((uint64_t)STATE_MASK << STATE_SHIFT);
 	if (flags || !state)
 		add_bits(b, task_bits, NR(task_bits), flags);
-	if (state)
+	if (state && len)
+		kt_buf_addf(b, "%s%.*s", flags ? "|" : "", (int)len, name);
+	else if (state)
 		kt_buf_addf(b, "%sstate=%u", flags ? "|" : "", state);
 }
 
@@ -122,26 +141,30 @@ static void decode_exit_kind(struct kt_buf *b, uint64_t kind)
 static const struct {
 	const char *type; /* NULL: any */
 	const char *name;
-	void (*decode)(struct kt_buf *b, uint64_t value);
+	void (*decode)(struct kt_buf *b, uint64_t value); /* NULL: flags of a task */
 } members[] = {
 	{ NULL, "dsq_id", cap_decode_dsq },
 	{ NULL, "enq_flags", cap_decode_enq_flags },
 	{ NULL, "kick_flags", cap_decode_kick_flags },
 	{ NULL, "ops_state", cap_decode_ops_state },
 	{ NULL, "exit_kind", decode_exit_kind },
-	{ "sched_ext_entity", "flags", cap_decode_task_flags },
+	{ "sched_ext_entity", "flags", NULL },
 	{ "scx_dispatch_q", "id", cap_decode_dsq },
 	{ "scx_rq", "flags", cap_decode_rq_flags },
 	{ "scx_exit_info", "kind", decode_exit_kind },
 };
 
-bool cap_decode_member(struct kt_buf *b, const char *type, const char *name, uint64_t value)
+bool cap_decode_member(struct kt_buf *b, const char *type, const char *name, uint64_t value,
+		       const char *task_states)
 {
 	for (size_t i = 0; i < NR(members); i++) {
 		if (!kt_streq(members[i].name, name) ||
 		    (members[i].type && (!type || !kt_streq(members[i].type, type))))
 			continue;
-		members[i].decode(b, value);
+		if (members[i].decode)
+			members[i].decode(b, value);
+		else
+			cap_decode_task_flags(b, value, task_states);
 		return true;
 	}
 	return false;

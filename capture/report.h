@@ -347,6 +347,8 @@ struct cap_report {
 	struct cap_task *task;
 	size_t nr_tasks;
 	const char *task_enrichments_unavailable;
+	const char
+		*scx_task_states; /* "NONE INIT READY ENABLED": what this kernel calls 0, 1, ... */
 	struct cap_event_sample *event;
 	size_t nr_events;
 	struct cap_rq *rq;

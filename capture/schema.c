@@ -381,6 +381,7 @@ static const struct cap_key report_keys[] = {
 	KEY_RECORDS(cap_report, NOT_EMPTY, "task_enrichments", task, nr_tasks, task),
 	KEY(cap_report, STR, NOT_EMPTY, "task_enrichments_unavailable",
 	    task_enrichments_unavailable),
+	KEY(cap_report, STR, NOT_EMPTY, "scx_task_states", scx_task_states),
 	KEY_RECORDS(cap_report, NOT_EMPTY, "event_counter_timeline", event, nr_events,
 		    event_sample),
 	KEY_RECORDS(cap_report, NOT_EMPTY, "rq_scx_states", rq, nr_rqs, rq),

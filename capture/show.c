@@ -41,12 +41,12 @@ static void add_numbers(struct cap_text *x, const struct cap_key *k, const void 
 	}
 }
 
-static void add_decoded(struct kt_buf *b, const char *type, const char *name, uint64_t v)
+static void add_decoded(struct cap_text *x, const char *type, const char *name, uint64_t v)
 {
 	kt_auto(buf) struct kt_buf text = { 0 };
 
-	if (cap_decode_member(&text, type, name, v))
-		kt_buf_addf(b, " (%s)", kt_buf_str(&text));
+	if (cap_decode_member(&text, type, name, v, x->r->scx_task_states))
+		kt_buf_addf(x->out, " (%s)", kt_buf_str(&text));
 }
 
 /* Addresses read best in hexadecimal. */
@@ -79,14 +79,14 @@ static void add_plain_key(struct cap_text *x, const struct cap_record *type,
 	switch (k->type) {
 	case CAP_KEY_U32:
 		kt_buf_addf(x->out, "%" PRIu32, *(const uint32_t *)at);
-		add_decoded(x->out, kernel, k->name, *(const uint32_t *)at);
+		add_decoded(x, kernel, k->name, *(const uint32_t *)at);
 		break;
 	case CAP_KEY_I32:
 		kt_buf_addf(x->out, "%" PRId32, *(const int32_t *)at);
 		break;
 	case CAP_KEY_U64:
 		add_u64(x->out, k->name, *(const uint64_t *)at);
-		add_decoded(x->out, kernel, k->name, *(const uint64_t *)at);
+		add_decoded(x, kernel, k->name, *(const uint64_t *)at);
 		break;
 	case CAP_KEY_I64:
 		kt_buf_addf(x->out, "%" PRId64, *(const int64_t *)at);
@@ -223,7 +223,7 @@ static void show_value(struct cap_text *x, const struct cap_node *n)
 
 	cap_value_text(v, 0, x->width, x->out);
 	if (n->name && (v->kind == CAP_UINT || v->kind == CAP_INT))
-		add_decoded(x->out, n->of_struct, n->name, v->u);
+		add_decoded(x, n->of_struct, n->name, v->u);
 	kt_buf_addc(x->out, '\n');
 }
 

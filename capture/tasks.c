@@ -247,6 +247,36 @@ static size_t bytes_at_once(const struct task_fields *f)
 	return bytes < TASK_BYTES_MAX ? bytes : TASK_BYTES_MAX;
 }
 
+/*
+ * The states of a task in sched_ext_entity.flags, in order of their numbers: an enum of its own in 6.12 (enum scx_task_state,
+ * include/linux/sched/ext.h), and in 7.2 and 7.3 values of the flags themselves, shifted.
+ */
+static const char *task_states(const struct cap_types *t, struct cap_pool *p)
+{
+	static const char *const names[] = { "NONE",  "INIT_BEGIN", "INIT",
+					     "READY", "ENABLED",    "DEAD" };
+	enum { NAMES = sizeof(names) / sizeof(names[0]), SHIFT_MAX = 16 };
+	const char *by_number[NAMES] = { NULL };
+	kt_auto(buf) struct kt_buf b = { 0 };
+	char symbol[32];
+	uint64_t shift, v;
+
+	if (!cap_type_enum_value(t, "SCX_TASK_STATE_SHIFT", &shift) || shift > SHIFT_MAX)
+		return NULL;
+	for (unsigned i = 0; i < NAMES; i++) {
+		(void)kt_snprintf(symbol, sizeof(symbol), "SCX_TASK_%s", names[i]);
+		if (!cap_type_enum_value(t, symbol, &v))
+			continue;
+		if (v >> shift)
+			v >>= shift;
+		if (v < NAMES)
+			by_number[v] = names[i];
+	}
+	for (unsigned i = 0; i < NAMES && by_number[i]; i++)
+		kt_buf_addf(&b, "%s%s", i ? " " : "", by_number[i]);
+	return b.len ? cap_strdup(p, kt_buf_str(&b)) : NULL;
+}
+
 static const char *why_not_all(struct walk *w, int r)
 {
 	if (w->rows.nr == 0)
@@ -275,6 +305,7 @@ void cap_dump_tasks(struct cap_dump *d)
 
 	d->report->task_enrichments_unavailable = CAP_WHY_TASKS;
 	if (t) {
+		d->report->scx_task_states = task_states(t, d->pool);
 		w.f = cap_layout(t, &cap_layout_task, NULL);
 		w.links = cap_layout(t, &cap_layout_scx_tasks, NULL);
 	}

@@ -296,6 +296,7 @@ static inline const struct cap_report *unit_full_report(void)
 		.prog_runtime_stats_unavailable = "no progs",
 		.per_node_numa_unavailable = "no numa",
 		.task_enrichments_unavailable = "no tasks",
+		.scx_task_states = "NONE INIT READY ENABLED",
 		.scx_walker_unavailable = "no walker",
 		.has_truncated_at = true,
 		.dump_truncated_at_us = 0,

@@ -485,9 +485,6 @@ static void numbers_of_sched_ext_have_names(void **state)
 		{ cap_decode_enq_flags, 1 | UINT64_C(1) << 32 | 2, "WAKEUP|PREEMPT|0x2" },
 		{ cap_decode_enq_flags, UINT64_C(0x7) << 56, "CLEAR_OPSS|DSQ_PRIQ|NESTED" },
 		{ cap_decode_kick_flags, 7, "IDLE|PREEMPT|WAIT" },
-		{ cap_decode_task_flags, 0x305, "QUEUED|RESET_RUNNABLE_AT|state=3" },
-		{ cap_decode_task_flags, 0x100, "state=1" },
-		{ cap_decode_task_flags, 0, "NONE" },
 		{ cap_decode_rq_flags, 0x21, "ONLINE|CLK_VALID" },
 		{ cap_decode_ops_state, 2, "QUEUED" },
 		{ cap_decode_ops_state, 17 << 2 | 1, "QUEUEING qseq=17" },
@@ -498,6 +495,36 @@ static void numbers_of_sched_ext_have_names(void **state)
 		kt_auto(buf) struct kt_buf b = { 0 };
 
 		cases[i].decode(&b, cases[i].v);
+		assert_string_equal(kt_buf_str(&b), cases[i].text);
+	}
+}
+
+static void states_of_tasks_have_the_names_that_the_report_gives(void **state)
+{
+	static const char older[] = "NONE INIT READY ENABLED";
+	static const struct {
+		uint64_t flags;
+		const char *states, *text;
+	} cases[] = {
+		{ 0x305, older, "QUEUED|RESET_RUNNABLE_AT|ENABLED" },
+		{ 0x305, "NONE INIT_BEGIN INIT READY ENABLED DEAD",
+		  "QUEUED|RESET_RUNNABLE_AT|READY" },
+		{ 0x100, older, "INIT" },
+		{ 0, older, "NONE" },
+		{ 8, older, "DEQD_FOR_SLEEP" },
+		{ 0x501, older, "QUEUED|state=5" },
+		{ 0x305, NULL, "QUEUED|RESET_RUNNABLE_AT|state=3" },
+		{ 0x100, "", "state=1" },
+		{ 0x100, "NONE \x1b[31m", "state=1" },
+		{ 0x100, "NONE A\x1b", "state=1" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < NR(cases); i++) {
+		kt_auto(buf) struct kt_buf b = { 0 };
+
+		assert_true(cap_decode_member(&b, "sched_ext_entity", "flags", cases[i].flags,
+					      cases[i].states));
 		assert_string_equal(kt_buf_str(&b), cases[i].text);
 	}
 }
@@ -527,6 +554,7 @@ int main(void)
 		cmocka_unit_test(a_dual_dump_has_both_one_after_the_other),
 		cmocka_unit_test(bars_are_between_the_lowest_and_the_highest),
 		cmocka_unit_test(numbers_of_sched_ext_have_names),
+		cmocka_unit_test(states_of_tasks_have_the_names_that_the_report_gives),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

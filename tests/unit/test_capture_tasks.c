@@ -214,6 +214,41 @@ static void without_tasks_there_is_a_reason(void **state)
 	done(&t);
 }
 
+static const char *states_of(const char *const *names, const int64_t *values, size_t nr)
+{
+	static char kept[128];
+	struct task_test t;
+
+	make(&t);
+	assert_true(btf__add_enum(t.f.btf, "scx_ent_flags", 4) > 0);
+	assert_int_equal(btf__add_enum_value(t.f.btf, "SCX_TASK_STATE_SHIFT", 8), 0);
+	for (size_t i = 0; i < nr; i++)
+		assert_int_equal(btf__add_enum_value(t.f.btf, names[i], values[i]), 0);
+	run(&t);
+	assert_non_null(t.d.report->scx_task_states);
+	(void)snprintf(kept, sizeof(kept), "%s", t.d.report->scx_task_states);
+	done(&t);
+	return kept;
+}
+
+static void states_are_called_as_this_kernel_calls_them(void **state)
+{
+	static const char *const older[] = { "SCX_TASK_NONE", "SCX_TASK_INIT", "SCX_TASK_READY",
+					     "SCX_TASK_ENABLED" };
+	static const char *const newer[] = { "SCX_TASK_NONE",    "SCX_TASK_INIT_BEGIN",
+					     "SCX_TASK_INIT",    "SCX_TASK_READY",
+					     "SCX_TASK_ENABLED", "SCX_TASK_DEAD" };
+	static const int64_t plain[] = { 0, 1, 2, 3 };
+	static const int64_t shifted[] = { 0, 256, 512, 768, 1024, 1280 };
+	static const int64_t lies[] = { 0, -1, 256, 65536 };
+
+	(void)state;
+	assert_string_equal(states_of(older, plain, 4), "NONE INIT READY ENABLED");
+	assert_string_equal(states_of(newer, shifted, 6),
+			    "NONE INIT_BEGIN INIT READY ENABLED DEAD");
+	assert_string_equal(states_of(older, lies, 4), "NONE READY");
+}
+
 static void the_task_around_an_entity_is_found(void **state)
 {
 	struct task_test t;
@@ -363,6 +398,7 @@ int main(void)
 		cmocka_unit_test(the_list_s_own_cursor_is_no_task),
 		cmocka_unit_test(a_list_that_loops_gives_each_task_once_and_says_so),
 		cmocka_unit_test(without_tasks_there_is_a_reason),
+		cmocka_unit_test(states_are_called_as_this_kernel_calls_them),
 		cmocka_unit_test(the_task_around_an_entity_is_found),
 		cmocka_unit_test(a_sleeper_in_a_slow_path_is_found_by_its_callers),
 		cmocka_unit_test(the_nearest_slow_path_is_meant),
