@@ -143,7 +143,7 @@ void cap_dump_find_maps(struct cap_dump *d)
 {
 	kt_auto(cap_set) struct cap_set *seen = NULL;
 	struct finder f = { .g = d->g };
-	gva_t idr;
+	gva_t idr = { 0 };
 	int r;
 
 	d->report->maps_unavailable = prepare(d, &f, &idr);
