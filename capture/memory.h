@@ -5,6 +5,15 @@
 
 #include "capture/internal.h"
 
+/* ---- names that are looked up (symbols.c) ---- */
+
+/*
+ * Fast, since walkers look names up all the time; and seeded, since a guest may have names that collide in a hash that it
+ * knows. @without: an address, which is no worse than nothing where there are no random bytes.
+ */
+uint64_t cap_hash_seed(const void *without);
+uint32_t cap_hash_name(uint64_t seed, const char *name);
+
 /* ---- layouts (layout.c): all of the list, resolved; made and held by types.c ---- */
 
 struct cap_layouts;

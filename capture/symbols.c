@@ -34,8 +34,7 @@ int cap_symbols_create(struct cap_symbols **ret, struct kt_err *e)
 
 	if (!s)
 		return kt_fail(e, KT_E_HOST, ENOMEM, "make a list of symbols");
-	if (getrandom(&s->seed, sizeof(s->seed), GRND_NONBLOCK) < 0)
-		s->seed = (uintptr_t)s; /* no worse than without one */
+	s->seed = cap_hash_seed(s);
 	*ret = s;
 	return 0;
 }
@@ -52,28 +51,33 @@ void cap_symbols_free(struct cap_symbols *s)
 	free(s);
 }
 
-/*
- * Fast, since walkers look symbols up all the time; and seeded, since a guest may send names that collide in a hash that
- * it knows.
- */
-static uint64_t hash_of(const struct cap_symbols *s, const char *name)
+uint64_t cap_hash_seed(const void *without)
 {
-	uint64_t h = s->seed, word;
+	uint64_t seed;
+
+	if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) < 0)
+		seed = (uintptr_t)without;
+	return seed;
+}
+
+uint32_t cap_hash_name(uint64_t seed, const char *name)
+{
+	uint64_t h = seed, word;
 	size_t len = strlen(name);
 
 	for (size_t at = 0; at < len; at += sizeof(word)) {
 		word = 0;
 		memcpy(&word, name + at, len - at < sizeof(word) ? len - at : sizeof(word));
 		h = (h ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-		h ^= h >> 29 ^ s->seed << 1;
+		h ^= h >> 29 ^ seed << 1;
 	}
-	return h * UINT64_C(0xbf58476d1ce4e5b9) >> 32;
+	return (uint32_t)(h * UINT64_C(0xbf58476d1ce4e5b9) >> 32);
 }
 
 /* The slots are more than half free. */
 static uint32_t *slot_of(const struct cap_symbols *s, const char *name)
 {
-	for (uint64_t n = hash_of(s, name);; n++) {
+	for (uint64_t n = cap_hash_name(s->seed, name);; n++) {
 		uint32_t *slot = &s->slot[n & (s->nr_slots - 1)];
 
 		if (!*slot || kt_streq(s->name.v[*slot - 1], name))

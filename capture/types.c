@@ -8,8 +8,12 @@
 #include "base/log.h"
 #include "capture/memory.h"
 
-/* Slots of a table that are looked at for one name: types of the same name and kind are few, and BTF may be made to collide. */
-enum { PROBES_MAX = 1024 };
+enum {
+	/* Slots of a table that are looked at for one name: they are half free. */
+	PROBES_MAX = 1024,
+	/* A longer one is none: the kernel has none (KSYM_NAME_LEN, include/linux/kallsyms.h, 6.12), a guest may make millions. */
+	NAME_BYTES_MAX = 512,
+};
 
 struct slot {
 	uint32_t hash; /* of the name, and the kind where there is one */
@@ -31,26 +35,27 @@ struct enum_table {
 };
 struct cap_types {
 	struct btf *btf;
+	uint64_t seed;
 	struct name_table names;
 	struct enum_table enumerators;
 	struct cap_layouts *layouts;
 };
 
-/* FNV-1a. */
-static uint32_t hash_of(const char *name, uint32_t kind)
+static uint32_t hash_of(const struct cap_types *t, const char *name, uint32_t kind)
 {
-	uint32_t h = 2166136261u ^ kind;
+	return cap_hash_name(t->seed + kind, name);
+}
 
-	for (; *name; name++)
-		h = (h ^ (uint8_t)*name) * 16777619u;
-	return h ? h : 1;
+static const char *name_at(const struct btf *btf, uint32_t offset)
+{
+	const char *name = btf__name_by_offset(btf, offset);
+
+	return name && strnlen(name, NAME_BYTES_MAX) < NAME_BYTES_MAX ? name : "";
 }
 
 static const char *name_of(const struct btf *btf, const struct btf_type *t)
 {
-	const char *name = btf__name_by_offset(btf, t->name_off);
-
-	return name ? name : "";
+	return name_at(btf, t->name_off);
 }
 
 /* Kinds that are asked for by name. Tags have names too, many times the same. */
@@ -77,9 +82,8 @@ static const char *enumerator_name(const struct btf *btf, const struct btf_type 
 {
 	uint32_t off = btf_kind(t) == BTF_KIND_ENUM ? btf_enum(t)[n].name_off
 						    : btf_enum64(t)[n].name_off;
-	const char *name = btf__name_by_offset(btf, off);
 
-	return name ? name : "";
+	return name_at(btf, off);
 }
 
 /* ---- making the tables ---- */
@@ -104,8 +108,10 @@ static bool same_type(const struct btf *btf, uint32_t id, const char *name, uint
 static void add_name(struct cap_types *t, uint32_t id, const struct btf_type *type)
 {
 	const char *name = name_of(t->btf, type);
-	uint32_t h = hash_of(name, btf_kind(type));
+	uint32_t h = hash_of(t, name, btf_kind(type));
 
+	if (!*name)
+		return;
 	for (uint32_t n = 0; n < PROBES_MAX; n++) {
 		struct slot *s = &t->names.slot[(h + n) & t->names.mask];
 
@@ -142,7 +148,7 @@ static void add_enumerators(struct cap_types *t, uint32_t id, const struct btf_t
 {
 	for (uint32_t n = 0; n < btf_vlen(type); n++) {
 		const char *name = enumerator_name(t->btf, type, n);
-		uint32_t h = hash_of(name, 0);
+		uint32_t h = hash_of(t, name, 0);
 		struct enum_slot *room = NULL;
 
 		if (*name && !find_enumerator(t, name, h, &room) && room)
@@ -204,7 +210,7 @@ const struct cap_layouts *cap_types_layouts(const struct cap_types *t)
 
 uint32_t cap_type_find(const struct cap_types *t, const char *name, uint32_t kind)
 {
-	uint32_t h = hash_of(name, kind);
+	uint32_t h = hash_of(t, name, kind);
 
 	for (uint32_t n = 0; n < PROBES_MAX; n++) {
 		const struct slot *s = &t->names.slot[(h + n) & t->names.mask];
@@ -230,7 +236,7 @@ uint32_t cap_type_bytes(const struct cap_types *t, const char *name)
 
 bool cap_type_enum_value(const struct cap_types *t, const char *name, uint64_t *ret)
 {
-	const struct enum_slot *s = find_enumerator(t, name, hash_of(name, 0), NULL);
+	const struct enum_slot *s = find_enumerator(t, name, hash_of(t, name, 0), NULL);
 	const struct btf_type *type = s ? btf__type_by_id(t->btf, s->s.type_id) : NULL;
 
 	if (!type)
@@ -308,7 +314,7 @@ static int take_btf(struct btf *btf, const char *name, struct cap_types **ret, s
 	kt_auto(cap_types) struct cap_types *t = calloc(1, sizeof(*t));
 
 	if (t)
-		t->btf = btf;
+		*t = (struct cap_types){ .btf = btf, .seed = cap_hash_seed(t) };
 	else
 		btf__free(btf);
 	if (!t || (!btf && why == ENOMEM))
