@@ -2,7 +2,8 @@
 /*
  * A guest's memory, read from outside and told by name: the kernel's scheduler state and the maps of its BPF programs.
  *
- *   types      what the kernel's structures look like: BTF of its vmlinux; made once per kernel, shared by all cells
+ *   types      what the kernel's structures look like: BTF of its vmlinux, made once per kernel and shared by all cells; or of
+ *              one guest's memory
  *   symbols    where things are in one running guest
  *   guest      a source of memory + types + symbols: what can be asked
  *   report     all that was found (capture/report.h), made in one go by cap_dump(), shown as JSON or text
@@ -103,6 +104,10 @@ KT_DEFINE_AUTO(cap_guest, struct cap_guest *, cap_guest_free);
  */
 int cap_guest_read(struct cap_guest *g, gva_t va, void *buf, size_t len);
 void cap_guest_forget(struct cap_guest *g);
+/* The BTF of the guest's own kernel, as it is in its memory: the caller frees it. KT_E_KERNEL: it has none; KT_E_GUEST. */
+int cap_guest_btf(struct cap_guest *g, void **ret, size_t *ret_len, struct kt_err *e);
+/* The types that it has: for a kernel without a vmlinux at hand. @g needs none to tell. Takes as long as cap_types_load(). */
+int cap_types_read(struct cap_guest *g, struct cap_types **ret, struct kt_err *e);
 /* Where @va is in guest-physical memory. -EFAULT. */
 int cap_guest_translate(struct cap_guest *g, gva_t va, gpa_t *ret);
 

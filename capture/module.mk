@@ -15,6 +15,7 @@ capture-src := \
 	capture/dump.c \
 	capture/events.c \
 	capture/guest.c \
+	capture/guest_types.c \
 	capture/idr.c \
 	capture/kernel_space.c \
 	capture/layout.c \

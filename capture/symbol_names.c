@@ -14,6 +14,8 @@ static const char *const names[] = {
 	"__pv_queued_spin_lock_slowpath",
 	"__sched_text_end",
 	"__sched_text_start",
+	"__start_BTF",
+	"__stop_BTF",
 	"_end",
 	"_text",
 	"bpf_arena_map_ops",

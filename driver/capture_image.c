@@ -122,6 +122,14 @@ int drv_image_save(const struct vm_image *i, const struct drv_image_facts *f, co
 	return vm_image_save(i, kt_buf_str(&notes), path, e);
 }
 
+void drv_image_want_types(struct cap_guest *g)
+{
+	kt_auto(mem) void *btf = NULL;
+	size_t len;
+
+	(void)cap_guest_btf(g, &btf, &len, NULL); /* then it takes --vmlinux */
+}
+
 /* ---- reading ---- */
 
 struct reader {

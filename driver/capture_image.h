@@ -39,6 +39,9 @@ int drv_image_save(const struct vm_image *i, const struct drv_image_facts *f, co
 /* Reads what debuggers need and a report does not: the kernel's vmcoreinfo. What cannot be read is left out. */
 void drv_image_want_core(const struct cap_symbols *s, struct cap_guest *g);
 
+/* The same for the types, of a kernel that has them nowhere else. */
+void drv_image_want_types(struct cap_guest *g);
+
 struct drv_image {
 	struct vm_image *memory;
 	struct drv_image_facts facts; /* borrows from the rest of this */

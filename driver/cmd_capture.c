@@ -32,19 +32,31 @@ static const struct drv_option options[] = {
 	  DRV_COMPLETE_FILE, offsetof(struct capture_opts, core) },
 };
 
-/* What the image says its types are of, or what was asked for. */
-static int load_types(const struct capture_opts *o, const struct drv_image_facts *f,
-		      struct cap_types **ret, struct kt_err *e)
+/* Of a kernel without a file the image has the types themselves. */
+static int read_types(const struct capture_opts *o, struct drv_image *i, struct cap_types **ret,
+		      struct kt_err *e)
 {
+	const struct cap_guest_config c = drv_image_guest(i, NULL, NULL);
+	kt_auto(cap_guest) struct cap_guest *g = NULL;
+
+	if (cap_guest_open(&c, &g, NULL) == 0 && cap_types_read(g, ret, NULL) == 0)
+		return 0;
+	return kt_fail(e, KT_E_USAGE, EINVAL,
+		       "'%s' does not say which kernel it is of: give its vmlinux by --vmlinux",
+		       o->image);
+}
+
+/* What the image says its types are of, or what was asked for. */
+static int load_types(const struct capture_opts *o, struct drv_image *i, struct cap_types **ret,
+		      struct kt_err *e)
+{
+	const struct drv_image_facts *f = &i->facts;
 	const char *path = o->vmlinux ? o->vmlinux : f->vmlinux;
 	char sha256[KT_SHA256_HEX];
 	int r;
 
 	if (!path)
-		return kt_fail(
-			e, KT_E_USAGE, EINVAL,
-			"'%s' does not say which kernel it is of: give its vmlinux by --vmlinux",
-			o->image);
+		return read_types(o, i, ret, e);
 	r = kt_sha256_file(path, sha256, e);
 	if (r < 0)
 		return kt_context(e, r, "read the types of the kernel%s",
@@ -133,7 +145,7 @@ static int run(struct drv_ctx *ctx, struct kt_err *e)
 	if (r == 0)
 		r = drv_image_load(o->image, &image, e);
 	if (r == 0 && !o->core)
-		r = load_types(o, &image.facts, &types, e);
+		r = load_types(o, &image, &types, e);
 	if (r == 0 && !o->core)
 		r = load_objects(&image.facts, &objects);
 	if (r < 0)

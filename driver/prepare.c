@@ -178,8 +178,8 @@ static int load_types(const struct cfg_project *p, struct drv_kernel *k, struct 
 	else if (cap_types_load(k->entry->vmlinux, &k->types, &why) == 0)
 		return 0;
 	k->types_why = strdup(kt_err_text(&why, text, sizeof(text)));
-	kt_log(KT_AREA_DRIVER, KT_DEBUG, "%s; captures on kernel '%s' will tell little", text,
-	       k->name);
+	kt_log(KT_AREA_DRIVER, KT_DEBUG,
+	       "%s; captures on kernel '%s' go by what it has in its memory", text, k->name);
 	return 0;
 }
 

@@ -50,6 +50,9 @@ int cell_view_init(struct cell_view *v, const struct cell_spec *spec, struct vm 
 	/* Only where there will be captures: counters cost descriptors, and each switch of a vCPU's thread a little. */
 	if (spec->plan.scheduler_argv.nr || spec->plan.nr_periodic)
 		v->perf = cell_perf_open(vm, spec->nr_cpus);
+	v->types = spec->types;
+	(void)kt_snprintf(v->types_why, sizeof(v->types_why), "%s",
+			  spec->types_why ? spec->types_why : "it has no BTF"); /* cut is fine */
 	v->counters = calloc(spec->nr_cpus ? spec->nr_cpus : 1, sizeof(*v->counters));
 	v->regs = calloc(spec->nr_cpus ? spec->nr_cpus : 1, sizeof(*v->regs));
 	v->vcpus = calloc(spec->nr_cpus ? spec->nr_cpus : 1, sizeof(*v->vcpus));
@@ -61,6 +64,7 @@ int cell_view_init(struct cell_view *v, const struct cell_spec *spec, struct vm 
 void cell_view_done(struct cell_view *v)
 {
 	cap_guest_free(v->live);
+	cap_types_free(v->own_types);
 	cap_symbols_free(v->symbols);
 	cell_perf_free(v->perf);
 	free(v->counters);
@@ -73,7 +77,7 @@ static struct cap_guest_config config_of(const struct cell_view *v)
 {
 	return (struct cap_guest_config){
 		.mem = { .read_pa = read_machine, .ctx = v->vm },
-		.types = v->spec->types,
+		.types = v->types,
 		.symbols = v->symbols,
 		.has_phys_base = v->has_phys_base,
 		.phys_base = v->phys_base,
@@ -83,12 +87,39 @@ static struct cap_guest_config config_of(const struct cell_view *v)
 	};
 }
 
+/* Without the kernel's file there is still what the running kernel has of its types: where they are needs none. */
+static int read_types(struct cell_view *v, struct kt_err *e)
+{
+	kt_auto(cap_guest) struct cap_guest *g = NULL;
+	const struct cap_guest_config config = config_of(v);
+	kt_auto(buf) struct kt_buf why = { 0 };
+	char text[KT_ERR_TEXT_BYTES];
+	struct kt_err ours = { 0 };
+	int r = cap_guest_open(&config, &g, &ours);
+
+	if (r == 0)
+		r = cap_types_read(g, &v->own_types, &ours);
+	if (r == 0) {
+		v->types = v->own_types;
+		kt_log(KT_AREA_DRIVER, KT_DEBUG, "%s; took its types from the guest's memory",
+		       v->types_why);
+		return 0;
+	}
+	kt_buf_addf(&why, "%s; %s", v->types_why, kt_err_text(&ours, text, sizeof(text)));
+	(void)kt_snprintf(v->types_why, sizeof(v->types_why), "%s",
+			  kt_buf_str(&why)); /* cut is fine */
+	return kt_fail(e, KT_E_KERNEL, ENOENT, "no types of this kernel: %s", v->types_why);
+}
+
 int cell_view_open(struct cell_view *v, struct kt_err *e)
 {
-	if (!v->spec->types)
-		return kt_fail(e, KT_E_KERNEL, ENOENT, "no types of this kernel: %s",
-			       v->spec->types_why ? v->spec->types_why : "it has no BTF");
+	int r = 0;
+
 	cell_view_read_regs(v);
+	if (!v->types)
+		r = read_types(v, e);
+	if (r < 0)
+		return r;
 	v->live_config = config_of(v);
 	return cap_guest_open(&v->live_config, &v->live, e);
 }
@@ -174,6 +205,8 @@ static int dump(struct cell_view *v, struct source *s, struct cap_report **ret, 
 		r = cap_dump(g, &o, ret, e);
 	if (r == 0 && s->image)
 		drv_image_want_core(v->symbols, g);
+	if (r == 0 && s->image && v->own_types)
+		drv_image_want_types(g);
 	return r;
 }
 
@@ -194,9 +227,8 @@ static int dump_something(struct cell_view *v, struct source *s, struct cap_repo
 	struct kt_err why = { 0 };
 	int r;
 
-	if (!v->spec->types)
-		r = kt_fail(&why, KT_E_KERNEL, ENOENT, "%s",
-			    v->spec->types_why ? v->spec->types_why : "this kernel has no BTF");
+	if (!v->types)
+		r = kt_fail(&why, KT_E_KERNEL, ENOENT, "%s", v->types_why);
 	else
 		r = dump(v, s, ret, &why);
 	return r < 0 ? dump_registers(v, &why, ret, e) : 0;

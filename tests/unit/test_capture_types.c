@@ -274,6 +274,106 @@ static void types_are_loaded_from_raw_btf(void **state)
 	fake_done(&f);
 }
 
+/* The guest's own types at that place of its image; the symbols are the caller's. */
+static gva_t put_btf(struct fake_guest *f, uint32_t *ret_len)
+{
+	const void *data = btf__raw_data(f->btf, ret_len);
+	gva_t at;
+
+	assert_non_null(data);
+	f->next_static += CAP_PAGE - 256 - f->next_static % CAP_PAGE; /* not all in one page */
+	at = fake_static(f, "somewhere", *ret_len);
+	fake_write(f, at, data, *ret_len);
+	assert_true(at.v / CAP_PAGE < (at.v + *ret_len) / CAP_PAGE);
+	return at;
+}
+
+static void types_are_read_from_a_guests_memory(void **state)
+{
+	kt_auto(cap_types) struct cap_types *t = NULL;
+	kt_auto(cap_guest) struct cap_guest *g = NULL;
+	struct cap_guest_config c;
+	struct fake_guest f;
+	struct kt_err e = { 0 };
+	uint32_t len;
+	gva_t at;
+
+	(void)state;
+	some_types(&f);
+	at = put_btf(&f, &len);
+	fake_symbol(&f, "__start_BTF", at.v);
+	fake_symbol(&f, "__stop_BTF", at.v + len);
+	c = fake_config(&f);
+	assert_null(c.types);
+	assert_int_equal(cap_guest_open(&c, &g, NULL), 0);
+	if (cap_types_read(g, &t, &e) < 0)
+		fail_msg("%s", unit_err_text(&e));
+	assert_int_equal(cap_type_bytes(t, "outer"), 40);
+	fake_done(&f);
+}
+
+static void what_a_guest_lies_about_its_types_is_an_error(void **state)
+{
+	static const struct {
+		uint64_t start, bytes; /* from there; 0: where it is */
+		int r;
+	} lies[] = {
+		{ 0, 0, -EINVAL },
+		{ 0, -UINT64_C(1), -EINVAL },
+		{ 0, (32 << 20) + 1, -EINVAL },
+		{ 0, UINT64_C(0x7fffffff), -EINVAL },
+		{ 0x1000, 64, -EINVAL }, /* no place of the image */
+		{ 0, FAKE_IMAGE_BYTES, -EFAULT }, /* more than there is */
+		{ 0, 10, -EINVAL }, /* not even a header */
+		{ FAKE_TEXT, 4096, -EINVAL }, /* something else */
+	};
+	struct cap_types *t = NULL;
+	struct kt_err e = { 0 };
+
+	(void)state;
+	for (size_t n = 0; n <= sizeof(lies) / sizeof(lies[0]); n++) {
+		bool told = n < sizeof(lies) / sizeof(lies[0]);
+		struct fake_guest f;
+		uint64_t from;
+		uint32_t len;
+		int r;
+
+		some_types(&f);
+		from = put_btf(&f, &len).v;
+		if (told && lies[n].start)
+			from = lies[n].start;
+		fake_symbol(&f, "__start_BTF", from);
+		if (told)
+			fake_symbol(&f, "__stop_BTF", from + lies[n].bytes);
+		r = cap_types_read(fake_open(&f), &t, &e);
+		if (t || r != (told ? lies[n].r : -ENOENT))
+			fail_msg("lie %zu: %d: %s", n, r, unit_err_text(&e));
+		fake_done(&f);
+	}
+}
+
+static void a_name_as_no_kernel_has_it_is_none(void **state)
+{
+	struct fake_guest f;
+	char name[4096];
+
+	(void)state;
+	memset(name, 'x', sizeof(name));
+	name[sizeof(name) - 1] = '\0';
+	fake_init(&f, NULL);
+	assert_true(btf__add_struct(f.btf, name, 8) > 0);
+	name[511] = '\0';
+	assert_true(btf__add_struct(f.btf, name, 16) > 0);
+	assert_true(btf__add_enum(f.btf, "e", 4) > 0);
+	name[511] = 'x';
+	assert_int_equal(btf__add_enum_value(f.btf, name, 1), 0);
+	assert_int_equal(cap_type_find(fake_types(&f), name, BTF_KIND_STRUCT), 0);
+	assert_false(cap_type_enum_value(f.types, name, &(uint64_t){ 0 }));
+	name[511] = '\0';
+	assert_int_equal(cap_type_bytes(f.types, name), 16);
+	fake_done(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -285,6 +385,9 @@ int main(void)
 		cmocka_unit_test(an_older_spelling_that_is_used_is_logged),
 		cmocka_unit_test(files_without_types_are_said_so),
 		cmocka_unit_test(types_are_loaded_from_raw_btf),
+		cmocka_unit_test(types_are_read_from_a_guests_memory),
+		cmocka_unit_test(what_a_guest_lies_about_its_types_is_an_error),
+		cmocka_unit_test(a_name_as_no_kernel_has_it_is_none),
 	};
 
 	return cmocka_run_group_tests_name("capture types", tests, unit_tmp_setup,
