@@ -62,6 +62,14 @@ int cap_symbols_add(struct cap_symbols *s, const char *name, uint64_t addr);
 size_t cap_symbols_add_text(struct cap_symbols *s, const char *text, size_t len);
 /* All of an ELF file's, moved by @slide. -ENOENT: it has no symbol table. */
 int cap_symbols_add_elf(struct cap_symbols *s, const char *path, uint64_t slide, struct kt_err *e);
+/* Of these only what a capture asks for, as it was linked. */
+int cap_symbols_add_linked(struct cap_symbols *s, const char *path, struct kt_err *e);
+/*
+ * What @s has not and @linked has, of the same kernel, whose _text is at @text now. The running kernel's own word goes
+ * first: a file can only be as right as what is known of how far the kernel moved. Returns how many were taken.
+ */
+size_t cap_symbols_add_moved(struct cap_symbols *s, const struct cap_symbols *linked,
+			     uint64_t text);
 bool cap_symbols_find(const struct cap_symbols *s, const char *name, uint64_t *ret);
 /* In the order they were added; for files. */
 size_t cap_symbols_list(const struct cap_symbols *s, const char *const **ret_names,

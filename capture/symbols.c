@@ -197,22 +197,46 @@ static void end_elf(Elf *elf)
 }
 KT_DEFINE_AUTO(elf, Elf *, end_elf);
 
+/* What is wanted of a file. */
+struct wanted {
+	struct cap_symbols *s;
+	uint64_t slide;
+	bool all; /* else those that a capture asks for */
+};
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(a, *(const char *const *)b);
+}
+
+static bool is_asked_for(const char *name)
+{
+	const char *const *names = cap_symbol_names();
+	size_t nr = 0;
+
+	while (names[nr])
+		nr++;
+	return bsearch(name, names, nr, sizeof(*names), compare_names);
+}
+
 /* Per-CPU symbols are offsets in kernels before 6.15, and do not move. */
-static int add_symbol(struct cap_symbols *s, Elf *elf, size_t strings, const GElf_Sym *sym,
-		      uint64_t slide)
+static uint64_t moved(uint64_t addr, uint64_t slide)
+{
+	return addr >= CAP_KERNEL_MAP ? addr + slide : addr;
+}
+
+static int add_symbol(const struct wanted *w, Elf *elf, size_t strings, const GElf_Sym *sym)
 {
 	const char *name = elf_strptr(elf, strings, sym->st_name);
 	unsigned type = GELF_ST_TYPE(sym->st_info);
-	uint64_t addr = sym->st_value;
 
 	if (!name || !is_name(name, strnlen(name, NAME_BYTES_MAX)) || sym->st_shndx == SHN_UNDEF ||
-	    type == STT_SECTION || type == STT_FILE)
+	    type == STT_SECTION || type == STT_FILE || (!w->all && !is_asked_for(name)))
 		return 0;
-	return cap_symbols_add(s, name, addr >= CAP_KERNEL_MAP ? addr + slide : addr);
+	return cap_symbols_add(w->s, name, moved(sym->st_value, w->slide));
 }
 
-static int add_table(struct cap_symbols *s, Elf *elf, Elf_Scn *scn, const GElf_Shdr *sh,
-		     uint64_t slide)
+static int add_table(const struct wanted *w, Elf *elf, Elf_Scn *scn, const GElf_Shdr *sh)
 {
 	Elf_Data *data = elf_getdata(scn, NULL);
 	size_t nr = data && sh->sh_entsize ? data->d_size / sh->sh_entsize : 0;
@@ -221,13 +245,13 @@ static int add_table(struct cap_symbols *s, Elf *elf, Elf_Scn *scn, const GElf_S
 
 	for (size_t n = 0; r == 0 && n < nr && n <= INT_MAX; n++) {
 		if (gelf_getsym(data, (int)n, &sym))
-			r = add_symbol(s, elf, sh->sh_link, &sym, slide);
+			r = add_symbol(w, elf, sh->sh_link, &sym);
 	}
 	return r;
 }
 
 /* -ENOENT: there is none. */
-static int add_tables(struct cap_symbols *s, Elf *elf, uint64_t slide)
+static int add_tables(const struct wanted *w, Elf *elf)
 {
 	Elf_Scn *scn = NULL;
 	GElf_Shdr sh;
@@ -236,14 +260,14 @@ static int add_tables(struct cap_symbols *s, Elf *elf, uint64_t slide)
 	while ((scn = elf_nextscn(elf, scn))) {
 		if (!gelf_getshdr(scn, &sh) || sh.sh_type != SHT_SYMTAB)
 			continue;
-		r = add_table(s, elf, scn, &sh, slide);
+		r = add_table(w, elf, scn, &sh);
 		if (r < 0)
 			break;
 	}
 	return r;
 }
 
-int cap_symbols_add_elf(struct cap_symbols *s, const char *path, uint64_t slide, struct kt_err *e)
+static int add_file(const struct wanted *w, const char *path, struct kt_err *e)
 {
 	kt_auto(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
 	kt_auto(elf) Elf *elf = NULL;
@@ -255,10 +279,35 @@ int cap_symbols_add_elf(struct cap_symbols *s, const char *path, uint64_t slide,
 	elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
 	if (!elf || elf_kind(elf) != ELF_K_ELF)
 		return kt_fail(e, KT_E_KERNEL, 0, "'%s' is no ELF file", path);
-	r = add_tables(s, elf, slide);
+	r = add_tables(w, elf);
 	if (r == -ENOENT)
 		return kt_fail(e, KT_E_KERNEL, ENOENT, "'%s' has no symbol table", path);
 	if (r < 0)
 		return kt_fail(e, KT_E_HOST, -r, "read the symbols of '%s'", path);
 	return 0;
+}
+
+int cap_symbols_add_elf(struct cap_symbols *s, const char *path, uint64_t slide, struct kt_err *e)
+{
+	return add_file(&(struct wanted){ .s = s, .slide = slide, .all = true }, path, e);
+}
+
+int cap_symbols_add_linked(struct cap_symbols *s, const char *path, struct kt_err *e)
+{
+	return add_file(&(struct wanted){ .s = s }, path, e);
+}
+
+size_t cap_symbols_add_moved(struct cap_symbols *s, const struct cap_symbols *linked, uint64_t text)
+{
+	size_t before = s->name.nr;
+	uint64_t from;
+
+	if (!cap_symbols_find(linked, "_text", &from))
+		return 0;
+	for (size_t n = 0; n < linked->name.nr; n++) {
+		if (cap_symbols_add(s, linked->name.v[n], moved(linked->addr.v[n], text - from)) <
+		    0)
+			break;
+	}
+	return s->name.nr - before;
 }

@@ -32,6 +32,7 @@ static void kernel_done(const struct drv_plan *p, struct drv_kernel *k)
 	free(k->programs);
 	cap_types_free(k->types);
 	free(k->types_why);
+	cap_symbols_free(k->symbols);
 	kc_entry_free(k->entry);
 	free(k->dir_name);
 }

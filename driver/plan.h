@@ -24,6 +24,7 @@ struct drv_kernel {
 	/* For captures; owned. Filled by drv_prepare when a cell wants them. */
 	struct cap_types *types; /* NULL: types_why */
 	char *types_why;
+	struct cap_symbols *symbols; /* as linked, those that captures ask for; maybe none */
 	struct cap_objects **
 		objects; /* of each scheduler of the project, by its index; NULL in it: not wanted */
 	char **programs; /* where they are from, by the same index */

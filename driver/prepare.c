@@ -162,6 +162,20 @@ static bool wants_captures(const struct drv_cell *c)
 	return c->test->scheduler != CFG_NO_SCHEDULER || c->test->nr_periodic;
 }
 
+/* For a kernel that lists functions only (no CONFIG_KALLSYMS_ALL); the files of distributions have no symbols. */
+static int load_symbols(struct drv_kernel *k, struct kt_err *e)
+{
+	char text[KT_ERR_TEXT_BYTES];
+	struct kt_err why = { 0 };
+	int r = cap_symbols_create(&k->symbols, e);
+
+	if (r == 0 && k->entry->vmlinux &&
+	    cap_symbols_add_linked(k->symbols, k->entry->vmlinux, &why) < 0)
+		kt_log(KT_AREA_DRIVER, KT_DEBUG, "%s; captures on kernel '%s' go by its own list",
+		       kt_err_text(&why, text, sizeof(text)), k->name);
+	return r;
+}
+
 /* A kernel without types is a kernel all the same: its dumps say why there is little in them. */
 static int load_types(const struct cfg_project *p, struct drv_kernel *k, struct kt_err *e)
 {
@@ -259,6 +273,7 @@ static int finish_cell(struct drv_run *r, struct drv_cell *c, const char *base, 
 	c->spec.kernel = k->entry;
 	c->spec.types = k->types;
 	c->spec.types_why = k->types_why;
+	c->spec.linked = k->symbols;
 	if (c->test->scheduler != CFG_NO_SCHEDULER) {
 		c->spec.objects = k->objects[c->test->scheduler];
 		c->spec.program = k->programs[c->test->scheduler];
@@ -297,8 +312,11 @@ static int prepare_kernel(struct drv_run *r, size_t kernel, char **bases,
 
 		if (c->kernel != kernel)
 			continue;
-		if (wants_captures(c) && !k->objects)
+		if (wants_captures(c) && !k->objects) {
 			ret = load_types(p, k, e);
+			if (ret == 0)
+				ret = load_symbols(k, e);
+		}
 		if (ret == 0 && !bases[at])
 			ret = prepare_scheduler(r, own ? NULL : &p->schedulers[at], k, signals,
 						&bases[at], e);

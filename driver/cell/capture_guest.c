@@ -87,6 +87,17 @@ static struct cap_guest_config config_of(const struct cell_view *v)
 	};
 }
 
+/* What the guest did not tell, the kernel's file may. */
+static void add_linked_symbols(const struct cell_view *v)
+{
+	size_t nr = v->spec->linked && v->text
+			    ? cap_symbols_add_moved(v->symbols, v->spec->linked, v->text)
+			    : 0;
+
+	if (nr)
+		kt_log(KT_AREA_DRIVER, KT_DEBUG, "%zu symbols are of the kernel's file", nr);
+}
+
 /* Without the kernel's file there is still what the running kernel has of its types: where they are needs none. */
 static int read_types(struct cell_view *v, struct kt_err *e)
 {
@@ -116,6 +127,7 @@ int cell_view_open(struct cell_view *v, struct kt_err *e)
 	int r = 0;
 
 	cell_view_read_regs(v);
+	add_linked_symbols(v);
 	if (!v->types)
 		r = read_types(v, e);
 	if (r < 0)

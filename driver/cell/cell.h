@@ -28,6 +28,7 @@ struct cell_spec {
 	/* For captures; of the parent, made before cells are forked: none of it is ever written to. */
 	const struct cap_types *types; /* NULL: types_why */
 	const char *types_why; /* NULL: it has no BTF */
+	const struct cap_symbols *linked; /* addresses in the kernel's file; NULL: none */
 	const struct cap_objects *objects; /* of the scheduler; NULL: none */
 	const char *program; /* the host's file that they are from; NULL: unknown */
 	char *initrd_base; /* cached cpio: init, scheduler, libraries */

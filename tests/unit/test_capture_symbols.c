@@ -95,13 +95,13 @@ static void a_name_that_is_too_long_is_passed_over(void **state)
 	assert_int_equal(cap_symbols_add_text(s, b.data, b.len), 1);
 }
 
-/* An ELF file of one symbol table: an address in the image, a per-CPU offset, and one that is defined elsewhere. */
+/* An ELF file of one symbol table: an address in the image, a per-CPU offset, one that is defined elsewhere, one for nobody. */
 static void write_elf(const char *path, uint32_t table_type)
 {
 	struct {
 		Elf64_Ehdr eh;
 		Elf64_Shdr sh[3];
-		Elf64_Sym sym[4];
+		Elf64_Sym sym[5];
 		char strings[40];
 	} f = {
 		.eh = { .e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB,
@@ -116,8 +116,9 @@ static void write_elf(const char *path, uint32_t table_type)
 		.sym = { { 0 },
 			 { .st_name = 1, .st_value = UINT64_C(0xffffffff81000000), .st_shndx = 1 },
 			 { .st_name = 7, .st_value = 0x2d200, .st_shndx = SHN_ABS },
-			 { .st_name = 17, .st_value = 5, .st_shndx = SHN_UNDEF } },
-		.strings = "\0_text\0runqueues\0elsewhere",
+			 { .st_name = 17, .st_value = 5, .st_shndx = SHN_UNDEF },
+			 { .st_name = 27, .st_value = 6, .st_shndx = 1 } },
+		.strings = "\0_text\0runqueues\0elsewhere\0nobodys",
 	};
 	struct kt_err e = { 0 };
 
@@ -147,6 +148,42 @@ static void symbols_of_an_elf_file_move_but_per_cpu_offsets_do_not(void **state)
 	assert_true(cap_symbols_find(s, "runqueues", &v));
 	assert_int_equal(v, 0x2d200);
 	assert_false(cap_symbols_find(s, "elsewhere", &v));
+}
+
+static void of_a_kernels_file_only_what_is_asked_for_is_taken(void **state)
+{
+	kt_auto(cap_symbols) struct cap_symbols *s = new_symbols();
+	kt_auto(mem) char *path = kt_fmt("%s/linked", (char *)*state);
+	const char *const *names;
+	const uint64_t *addrs;
+
+	write_elf(path, SHT_SYMTAB);
+	assert_int_equal(cap_symbols_add_linked(s, path, NULL), 0);
+	assert_int_equal(cap_symbols_list(s, &names, &addrs), 2);
+	assert_string_equal(names[0], "_text");
+	assert_int_equal(addrs[0], UINT64_C(0xffffffff81000000));
+	assert_string_equal(names[1], "runqueues");
+}
+
+static void symbols_of_a_file_move_with_the_text_and_the_guests_go_first(void **state)
+{
+	kt_auto(cap_symbols) struct cap_symbols *s = new_symbols(), *linked = new_symbols();
+	uint64_t v = 0;
+
+	(void)state;
+	assert_int_equal(cap_symbols_add(linked, "map_idr", UINT64_C(0xffffffff81edd940)), 0);
+	assert_int_equal(cap_symbols_add_moved(s, linked, UINT64_C(0xffffffff9a200000)), 0);
+	assert_int_equal(cap_symbols_add(linked, "_text", UINT64_C(0xffffffff81000000)), 0);
+	assert_int_equal(cap_symbols_add(linked, "prog_idr", UINT64_C(0xffffffff81edd900)), 0);
+	assert_int_equal(cap_symbols_add(linked, "runqueues", 0x2d200), 0);
+	assert_int_equal(cap_symbols_add(s, "prog_idr", 7), 0);
+	assert_int_equal(cap_symbols_add_moved(s, linked, UINT64_C(0xffffffff9a200000)), 3);
+	assert_true(cap_symbols_find(s, "map_idr", &v));
+	assert_int_equal(v, UINT64_C(0xffffffff9b0dd940));
+	assert_true(cap_symbols_find(s, "prog_idr", &v));
+	assert_int_equal(v, 7);
+	assert_true(cap_symbols_find(s, "runqueues", &v));
+	assert_int_equal(v, 0x2d200);
 }
 
 static void files_without_symbols_are_said_so(void **state)
@@ -189,6 +226,8 @@ int main(void)
 		cmocka_unit_test(lines_of_the_guest_are_taken_and_others_passed_over),
 		cmocka_unit_test(a_name_that_is_too_long_is_passed_over),
 		cmocka_unit_test(symbols_of_an_elf_file_move_but_per_cpu_offsets_do_not),
+		cmocka_unit_test(of_a_kernels_file_only_what_is_asked_for_is_taken),
+		cmocka_unit_test(symbols_of_a_file_move_with_the_text_and_the_guests_go_first),
 		cmocka_unit_test(files_without_symbols_are_said_so),
 		cmocka_unit_test(the_names_asked_for_are_sorted_and_each_once),
 	};
