@@ -111,9 +111,9 @@ struct cell_perf;
 struct cell_view {
 	const struct cell_spec *spec;
 	struct vm *vm;
-	struct cap_symbols *symbols; /* what the guest told */
+	struct cap_symbols *symbols; /* what the guest told, and then its kernel's file */
 	const struct cap_types *types; /* NULL: types_why */
-	struct cap_types *own_types; /* they are of this guest's memory; NULL: of the kernel's file */
+	struct cap_types *own_types; /* the same, of this guest's memory; NULL: of a file */
 	char types_why[KT_ERR_TEXT_BYTES];
 	bool has_phys_base;
 	uint64_t phys_base;
