@@ -2,7 +2,8 @@
 /*
  * A guest's memory with any bytes changed: a report, whole, as JSON that is read back to the same JSON, and as text. The
  * input is a list of changes to one of the small guests of the unit tests, or, with KTSTR_FUZZ_IMAGE=FILE, to a saved
- * image of a real one (KTSTR_KEEP_IMAGE=1 ktstr-make test), whose vmlinux must be where it says.
+ * image of a real one (KTSTR_KEEP_IMAGE=1 ktstr-make test), whose vmlinux must be where it says. Or the changes are to its
+ * types, which may be a guest's own word as well.
  */
 #include "tests/fuzz/no_cmocka.h"
 
@@ -24,7 +25,11 @@ struct base {
 	uint8_t **page; /* that may be changed */
 	uint64_t *gpa; /* of each; ascending */
 	uint64_t direct; /* where they are mapped */
+	const void *btf; /* of its types */
+	uint32_t btf_len;
 };
+/* In the first byte of an input: types are changed, not memory. */
+enum { OF_TYPES = 0x80 };
 
 /* One change. Pointers into the memory itself are what makes loops and confusions. */
 struct change {
@@ -232,7 +237,7 @@ static void make_image(struct base *b, const char *path)
 
 /* ---- one input ---- */
 
-static const struct base *choose(const uint8_t **data, size_t *size)
+static const struct base *choose(const uint8_t **data, size_t *size, bool *ret_types)
 {
 	static struct base bases[4];
 	static bool real;
@@ -249,11 +254,16 @@ static const struct base *choose(const uint8_t **data, size_t *size)
 			make_sched(&bases[1], FAKE_SCHED_GLOBALS);
 			make_maps(&bases[2]);
 		}
-		for (size_t k = 0; k < 3; k++)
+		for (size_t k = 0; k < (real ? 1 : 3); k++) {
 			bases[k].c.mem = (struct mem_source){ read_base, &bases[k] };
+			bases[k].btf =
+				btf__raw_data(cap_types_btf(bases[k].c.types), &bases[k].btf_len);
+			must(bases[k].btf != NULL, "types");
+		}
 	}
+	*ret_types = *size && (**data & OF_TYPES);
 	if (*size) {
-		n = real ? 0 : **data % 3;
+		n = real ? 0 : **data % OF_TYPES % 3;
 		++*data;
 		--*size;
 	}
@@ -296,13 +306,48 @@ static void tell(const struct cap_guest_config *c)
 		read_back(&json);
 }
 
+/* Words of four bytes, which all of BTF is made of; the header is not worth it. */
+static void tell_by_other_types(const struct base *b, const uint8_t *data, size_t size)
+{
+	enum { HEADER = 24, WORD = 4 };
+	kt_auto(cap_types) struct cap_types *types = NULL;
+	kt_auto(mem) uint8_t *btf = malloc(b->btf_len);
+	struct cap_guest_config config = b->c;
+	struct change c;
+
+	must(btf && b->btf_len > HEADER + WORD, "memory");
+	memcpy(btf, b->btf, b->btf_len);
+	for (size_t n = 0; n < CHANGES_MAX && size >= sizeof(c); n++) {
+		uint32_t at, word;
+
+		memcpy(&c, data, sizeof(c));
+		at = (c.page * (uint32_t)CAP_PAGE + c.offset % CAP_PAGE) %
+		     (b->btf_len - HEADER - WORD);
+		at = HEADER + (at & ~(uint32_t)(WORD - 1));
+		memcpy(&word, btf + at, WORD);
+		word = c.offset >> HOW_SHIFT & 1 ? (uint32_t)c.value : word ^ 1u << c.value % 32;
+		memcpy(btf + at, &word, WORD);
+		data += sizeof(c);
+		size -= sizeof(c);
+	}
+	if (cap_types_parse(btf, b->btf_len, "the guest's kernel", &types, NULL) < 0)
+		return;
+	config.types = types;
+	tell(&config);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static uint8_t saved[2 * CHANGES_MAX][CAP_PAGE];
-	const struct base *b = choose(&data, &size);
+	bool of_types;
+	const struct base *b = choose(&data, &size, &of_types);
 	struct change c[CHANGES_MAX] = { 0 };
 	size_t nr = 0;
 
+	if (of_types) {
+		tell_by_other_types(b, data, size);
+		return 0;
+	}
 	for (; nr < CHANGES_MAX && size >= sizeof(c[0]); nr++) {
 		memcpy(&c[nr], data, sizeof(c[0]));
 		memcpy(saved[nr], b->page[c[nr].page % b->nr_pages], CAP_PAGE);
