@@ -131,17 +131,21 @@ static int fsync_parent(const char *path, struct kt_err *e)
 	return kt_fsync_dir(dir, e);
 }
 
-static int fill_temp(int fd, const void *data, size_t len)
-{
-	int r = kt_write_all(fd, data, len);
+struct bytes {
+	const void *data;
+	size_t len;
+};
 
-	if (r < 0)
-		return r;
-	return fsync(fd) < 0 ? -errno : 0;
+static int fill_bytes(void *ctx, int fd)
+{
+	const struct bytes *b = ctx;
+
+	return kt_write_all(fd, b->data, b->len);
 }
 
-int kt_file_write_atomic(const char *path, const void *data, size_t len, mode_t mode,
-			 struct kt_err *e)
+/* @what is written, for an error's text. */
+static int replace(const char *path, mode_t mode, int (*fill)(void *ctx, int fd), void *ctx,
+		   const char *what, struct kt_err *e)
 {
 	kt_auto(mem) char *temp = NULL;
 	int fd, r;
@@ -150,12 +154,14 @@ int kt_file_write_atomic(const char *path, const void *data, size_t len, mode_t 
 	if (fd < 0)
 		return kt_fail(e, KT_E_HOST, -fd, "create a temporary file for '%s'", path);
 	assert(temp);
-	r = fill_temp(fd, data, len);
+	r = fill(ctx, fd);
+	if (r == 0 && fsync(fd) < 0)
+		r = -errno;
 	if (close(fd) < 0 && r == 0)
 		r = -errno;
 	if (r < 0) {
 		unlink(temp);
-		return kt_fail(e, KT_E_HOST, -r, "write %zu bytes for '%s'", len, path);
+		return kt_fail(e, KT_E_HOST, -r, "write %s for '%s'", what, path);
 	}
 	if (rename(temp, path) < 0) {
 		r = errno;
@@ -163,6 +169,21 @@ int kt_file_write_atomic(const char *path, const void *data, size_t len, mode_t 
 		return kt_fail(e, KT_E_HOST, r, "replace '%s'", path);
 	}
 	return fsync_parent(path, e);
+}
+
+int kt_file_write_atomic(const char *path, const void *data, size_t len, mode_t mode,
+			 struct kt_err *e)
+{
+	struct bytes b = { data, len };
+	char what[32];
+
+	(void)kt_snprintf(what, sizeof(what), "%zu bytes", len); /* fits */
+	return replace(path, mode, fill_bytes, &b, what, e);
+}
+
+int kt_file_replace(const char *path, int (*fill)(void *ctx, int fd), void *ctx, struct kt_err *e)
+{
+	return replace(path, 0644, fill, ctx, "a file", e);
 }
 
 static int copy_by_read(int from, int to)

@@ -18,6 +18,11 @@ ssize_t kt_file_read_small(const char *path, char *buf, size_t size);
 /* Replace @path atomically: temporary beside it, every write checked, fsync, rename, fsync of the directory. */
 int kt_file_write_atomic(const char *path, const void *data, size_t len, mode_t mode,
 			 struct kt_err *e);
+/*
+ * The same of what @fill writes to the new file, of mode 0644, which is open for writing at its beginning: holes and any
+ * order of writes are fine. @fill is a leaf.
+ */
+int kt_file_replace(const char *path, int (*fill)(void *ctx, int fd), void *ctx, struct kt_err *e);
 /* Write all or fail. Leaf. */
 int kt_write_all(int fd, const void *data, size_t len);
 /* Copy the rest of @from to @to (copy_file_range, falling back to read/write). Leaf. */

@@ -65,6 +65,34 @@ static void reading_what_is_not_there_names_it(void **state)
 	assert_string_equal(unit_err_text(&e), "read '/': Is a directory");
 }
 
+static int fill_backwards(void *ctx, int fd)
+{
+	if (ftruncate(fd, 8) < 0 || pwrite(fd, "end", 3, 5) != 3 || pwrite(fd, "a", 1, 0) != 1)
+		return -errno;
+	return *(int *)ctx;
+}
+
+static void a_file_is_replaced_by_what_its_writer_makes_of_it_or_not_at_all(void **state)
+{
+	kt_auto(mem) char *path = kt_fmt("%s/made", (char *)*state);
+	kt_auto(mem) char *want = kt_fmt("write a file for '%s': No space left on device", path);
+	kt_auto(buf) struct kt_buf got = { 0 };
+	struct kt_err e = { 0 };
+	int result = 0;
+
+	assert_int_equal(kt_file_replace(path, fill_backwards, &result, &e), 0);
+	assert_int_equal(kt_file_read(path, 100, &got, NULL), 0);
+	assert_int_equal(got.len, 8);
+	assert_memory_equal(got.data, "a\0\0\0\0end", 8);
+	assert_int_equal(kt_file_write_atomic(path, "old", 3, 0644, NULL), 0);
+	result = -ENOSPC;
+	assert_int_equal(kt_file_replace(path, fill_backwards, &result, &e), -ENOSPC);
+	assert_string_equal(unit_err_text(&e), want);
+	got.len = 0;
+	assert_int_equal(kt_file_read(path, 100, &got, NULL), 0);
+	assert_string_equal(kt_buf_str(&got), "old");
+}
+
 static void small_reads_strip_one_newline(void **state)
 {
 	const char *path = in(state, "small");
@@ -290,6 +318,7 @@ int main(void)
 		cmocka_unit_test(a_file_reads_back_whole),
 		cmocka_unit_test(a_file_over_the_limit_is_refused),
 		cmocka_unit_test(reading_what_is_not_there_names_it),
+		cmocka_unit_test(a_file_is_replaced_by_what_its_writer_makes_of_it_or_not_at_all),
 		cmocka_unit_test(small_reads_strip_one_newline),
 		cmocka_unit_test(replacing_leaves_only_the_new_file),
 		cmocka_unit_test(a_relative_name_without_a_slash_works),
