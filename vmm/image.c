@@ -169,8 +169,9 @@ static int fetch(struct vm_image *i, const struct vm_image_piece *piece, uint64_
 /*
  * The kept bytes at @gpa, fetched if need be; *ret_len is how many follow in its page. -EFAULT: not RAM.
  */
-static int look_at(struct vm_image *i, uint64_t gpa, uint8_t **ret, size_t *ret_len)
+static int look_at(struct vm_image *i, uint64_t gpa, const uint8_t **ret, size_t *ret_len)
 {
+	static const uint8_t zeros[VM_IMAGE_PAGE];
 	const struct vm_image_piece *piece = vm_image_find(&i->pages, gpa);
 	size_t in_page = gpa % VM_IMAGE_PAGE;
 	uint8_t *page;
@@ -181,12 +182,12 @@ static int look_at(struct vm_image *i, uint64_t gpa, uint8_t **ret, size_t *ret_
 		return -EFAULT;
 	n = piece->first_page + (gpa - piece->gpa.v) / VM_IMAGE_PAGE;
 	page = vm_image_page(&i->pages, n);
-	if (!page) {
+	if (!page && !piece->whole) {
 		r = fetch(i, piece, n, &page);
 		if (r < 0)
 			return r;
 	}
-	*ret = page + in_page;
+	*ret = (page ? page : zeros) + in_page;
 	*ret_len = VM_IMAGE_PAGE - in_page;
 	return 0;
 }
@@ -213,8 +214,8 @@ static int check_range(const struct vm_image *i, uint64_t gpa, size_t len)
 
 int vm_image_read(struct vm_image *i, gpa_t gpa, void *buf, size_t len)
 {
+	const uint8_t *from;
 	size_t rest = 0;
-	uint8_t *from;
 	int r = check_range(i, gpa.v, len);
 
 	/* All of it is here before the first byte is copied: on failure @buf is as it was. */

@@ -18,6 +18,7 @@ struct vm_image_piece {
 	const uint8_t *host; /* NULL: there is no memory behind it, only what was recorded */
 	uint64_t first_page;
 	unsigned node;
+	bool whole; /* pages that are not kept are zeros */
 };
 
 struct vm_image_chunk;

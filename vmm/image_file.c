@@ -34,14 +34,15 @@ struct image_piece {
 	uint64_t gpa;
 	uint64_t len;
 	uint32_t node;
-	uint32_t zero;
+	uint32_t flags;
 };
+enum { PIECE_WHOLE = 1 << 0 }; /* pages of it that are not in the file are zeros */
 _Static_assert(sizeof(struct image_header) == 32, "part of the format");
 _Static_assert(sizeof(struct image_piece) == 24, "part of the format");
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "numbers are written as they are");
 
-/* Far above what a walk of a scheduler touches, and what a machine has. */
-#define PAGES_MAX (UINT64_C(256) * VM_MIB / VM_IMAGE_PAGE)
+/* Far above what a walk of a scheduler touches, enough for all that a test's guest writes to; and what a machine has. */
+#define PAGES_MAX (UINT64_C(4) * VM_GIB / VM_IMAGE_PAGE)
 #define RAM_MAX (UINT64_C(1024) * VM_GIB)
 #define FILE_MAX \
 	(sizeof(struct image_header) + VM_PIECES_MAX * sizeof(struct image_piece) + \
@@ -87,6 +88,7 @@ static void add_pieces(struct kt_buf *b, const struct vm_image_pages *p)
 			.gpa = p->piece[k].gpa.v,
 			.len = p->piece[k].len,
 			.node = p->piece[k].node,
+			.flags = p->piece[k].whole ? PIECE_WHOLE : 0,
 		};
 
 		kt_buf_add(b, &piece, sizeof(piece));
@@ -203,13 +205,15 @@ static int take_pieces(struct reader *r, uint32_t nr, struct vm_image_pages *p)
 
 		if (n < 0)
 			return n;
-		if (piece.zero || piece.node >= KT_TOPO_NODES_MAX || piece.len > RAM_MAX ||
+		if (piece.flags & ~(uint32_t)PIECE_WHOLE || piece.node >= KT_TOPO_NODES_MAX ||
+		    piece.len > RAM_MAX ||
 		    vm_image_add_piece(p, &(struct vm_ram){ .gpa = { piece.gpa },
 							    .len = piece.len,
 							    .node = piece.node }) < 0 ||
 		    p->nr_ram_pages > RAM_MAX / VM_IMAGE_PAGE)
 			return bad(r, "0x%" PRIx64 " bytes at gpa 0x%016" PRIx64 " are no RAM",
 				   piece.len, piece.gpa);
+		p->piece[p->nr_pieces - 1].whole = piece.flags & PIECE_WHOLE;
 	}
 	if (vm_image_pages_init(p) < 0)
 		return kt_fail(r->e, KT_E_HOST, ENOMEM, "load guest memory from '%s'", r->path);

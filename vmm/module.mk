@@ -10,6 +10,7 @@ vmm-src := \
 	vmm/image_file.c \
 	vmm/image_fork.c \
 	vmm/image_record.c \
+	vmm/image_whole.c \
 	vmm/initramfs.c \
 	vmm/kernel_image.c \
 	vmm/kvm/bus.c \

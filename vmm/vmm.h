@@ -202,6 +202,12 @@ void vm_image_free(struct vm_image *i);
 KT_DEFINE_AUTO(vm_image, struct vm_image *, vm_image_free);
 enum vm_image_kind vm_image_kind(const struct vm_image *i);
 const char *vm_image_why(const struct vm_image *i); /* "": it is what was asked for */
+/*
+ * Keeps all of @vm's memory, which the image is of (vmm/image_whole.c): what has anything but zeros in it is copied, and
+ * the rest is known to be zeros. Before the image is sealed; a fork can do it after the thaw. Failing, what it has is
+ * kept. Leaf.
+ */
+int vm_image_keep_all(struct vm_image *i, const struct vm *vm);
 /* Call before the thaw. Nothing to do for VM_IMAGE_FORK. */
 void vm_image_seal(struct vm_image *i);
 /*
@@ -220,7 +226,12 @@ int vm_image_save(const struct vm_image *i, const char *notes, const char *path,
 int vm_image_load(const char *path, struct vm_image **ret, struct kt_err *e);
 /* Of a loaded image; "": none. As long as the image. */
 const char *vm_image_notes(const struct vm_image *i);
-/* All pages that are kept here, ascending, of 4 KiB each. */
+/*
+ * Piece @n of RAM, ascending, of an image that has all of them whole; false: there are no more, or it has only pages of
+ * them. Nothing is mapped: ret->host is NULL.
+ */
+bool vm_image_whole(const struct vm_image *i, size_t n, struct vm_ram *ret);
+/* All pages that are kept here, ascending, of 4 KiB each; those of zeros alone are not, where all of RAM is. */
 void vm_image_each_page(const struct vm_image *i,
 			void (*fn)(void *ctx, gpa_t gpa, const void *page), void *ctx);
 

@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -169,6 +170,76 @@ static void what_is_outside_is_refused_and_nothing_is_copied(void **state)
 	check_outside(fork);
 	vm_image_free(record);
 	vm_image_free(fork);
+	vm_ram_unmap(&vm.memory);
+}
+
+/* All that there is: as it was, whatever the machine does since, and what it never wrote to is neither kept nor made. */
+static void check_all_kept(struct vm *vm, enum vm_image_kind kind)
+{
+	struct vm_image *i = image(vm, kind);
+	struct vm_ram ram = { 0 };
+	struct stat st = { 0 };
+	blkcnt_t blocks = 0;
+	int fd = vm->memory.fd[0];
+
+	put(vm, 0x3000, 1);
+	put(vm, LOW_END - 8, 2);
+	put(vm, HIGH + 5 * PAGE, 3);
+	put(vm, HIGH + 6 * PAGE, 0);
+	if (fd >= 0 && fstat(fd, &st) == 0)
+		blocks = st.st_blocks;
+	vm_image_free(i);
+	i = image(vm, kind);
+	assert_int_equal(vm_image_kind(i), kind);
+	assert_int_equal(get(i, 0x3000), 1);
+	assert_false(vm_image_whole(i, 0, &ram));
+	assert_int_equal(vm_image_keep_all(i, vm), 0);
+	vm_image_seal(i);
+	put(vm, 0x3000, 10);
+	put(vm, HIGH + 7 * PAGE, 40);
+	assert_int_equal(get(i, 0x3000), 1);
+	assert_int_equal(get(i, LOW_END - 8), 2);
+	assert_int_equal(get(i, HIGH + 5 * PAGE), 3);
+	assert_int_equal(get(i, HIGH + 7 * PAGE), 0);
+	assert_int_equal(get(i, 0x5000), 0);
+	assert_int_equal(try_read(i, VM_BASE_RAM_END, 1), -EFAULT);
+	assert_int_equal(vm_image_bytes(i), 3 * PAGE);
+	assert_true(vm_image_whole(i, 2, &ram));
+	assert_int_equal(ram.gpa.v, HIGH);
+	assert_int_equal(ram.len, 8 * VM_MIB);
+	assert_false(vm_image_whole(i, 3, &ram));
+	if (fd >= 0)
+		assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_blocks,
+			 blocks); /* what the guest never touched is no memory of ours */
+	vm_image_free(i);
+}
+
+static void all_of_memory_can_be_kept(void **state)
+{
+	static const enum vm_ram_kind rams[] = { VM_RAM_SHARED, VM_RAM_PRIVATE, VM_RAM_PRIVATE };
+	static const enum vm_image_kind kinds[] = { VM_IMAGE_RECORD, VM_IMAGE_RECORD,
+						    VM_IMAGE_FORK };
+
+	(void)state;
+	for (unsigned k = 0; k < 3; k++) {
+		struct vm vm = ram(rams[k]);
+
+		check_all_kept(&vm, kinds[k]);
+		vm_ram_unmap(&vm.memory);
+	}
+}
+
+static void a_sealed_recording_cannot_be_made_whole(void **state)
+{
+	struct vm vm = ram(VM_RAM_PRIVATE);
+	struct vm_image *i = image(&vm, VM_IMAGE_RECORD);
+
+	(void)state;
+	vm_image_seal(i);
+	assert_int_equal(vm_image_keep_all(i, &vm), -EINVAL);
+	assert_int_equal(try_read(i, 0, 1), -ENODATA);
+	vm_image_free(i);
 	vm_ram_unmap(&vm.memory);
 }
 
@@ -597,6 +668,8 @@ int main(void)
 		cmocka_unit_test(what_a_recording_has_read_stays_as_it_was),
 		cmocka_unit_test(a_sealed_recording_reads_what_it_has_and_nothing_else),
 		cmocka_unit_test(what_is_outside_is_refused_and_nothing_is_copied),
+		cmocka_unit_test(all_of_memory_can_be_kept),
+		cmocka_unit_test(a_sealed_recording_cannot_be_made_whole),
 		cmocka_unit_test(every_page_of_a_large_machine_is_kept_once),
 		cmocka_unit_test(a_fork_reads_all_as_it_was_after_the_machine_went_on),
 		cmocka_unit_test(a_fork_whose_process_is_gone_says_so),

@@ -165,6 +165,36 @@ static void an_empty_recording_is_one(void **state)
 	vm_image_free(i);
 }
 
+static void all_of_memory_is_in_its_file_without_its_zeros(void **state)
+{
+	kt_auto(mem) char *path = kt_fmt("%s/whole", (char *)*state);
+	kt_auto(buf) struct kt_buf file = { 0 };
+	struct vm vm = ram();
+	struct vm_image *i = walked(&vm, VM_IMAGE_RECORD);
+	struct vm_ram piece = { 0 };
+	uint64_t v = 1;
+
+	assert_int_equal(vm_image_save(i, notes, path, NULL), 0);
+	vm_image_free(i);
+	assert_int_equal(vm_image_load(path, &i, NULL), 0);
+	assert_false(vm_image_whole(i, 0, &piece));
+	vm_image_free(i);
+	assert_int_equal(vm_image_create(&vm, VM_IMAGE_RECORD, &i, NULL), 0);
+	assert_int_equal(vm_image_keep_all(i, &vm), 0);
+	assert_int_equal(vm_image_save(i, notes, path, NULL), 0);
+	vm_image_free(i);
+	vm_ram_unmap(&vm.memory);
+	assert_int_equal(kt_file_read(path, 1 << 20, &file, NULL), 0);
+	assert_int_equal(file.len, NOTES + NOTES_BYTES);
+	assert_int_equal(vm_image_load(path, &i, NULL), 0);
+	assert_int_equal(vm_image_read(i, (gpa_t){ 0x4000 }, &v, sizeof(v)), 0);
+	assert_int_equal(v, 0);
+	assert_int_equal(vm_image_read(i, (gpa_t){ VM_BASE_RAM_END }, &v, 1), -EFAULT);
+	assert_true(vm_image_whole(i, 2, &piece));
+	assert_int_equal(piece.len, 8 * VM_MIB);
+	vm_image_free(i);
+}
+
 /* ---- damage ---- */
 
 struct damage {
@@ -205,6 +235,7 @@ static const struct damage damages[] = {
 	  UINT64_MAX - 0xfff },
 	{ "0x800000 bytes at gpa 0x0000000100000000 are no RAM", HEADER + 2 * PIECE + 16, 4,
 	  KT_TOPO_NODES_MAX },
+	{ "0x800000 bytes at gpa 0x0000000100000000 are no RAM", HEADER + 2 * PIECE + 20, 4, 2 },
 	{ "page 0x9f is out of order or no RAM", GFNS, 8, 0x9f }, /* twice */
 	{ "page 0x3 is out of order or no RAM", GFNS + 24, 8, 3 },
 	{ "page 0xa0 is out of order or no RAM", GFNS + 8, 8, 0xa0 },
@@ -261,6 +292,7 @@ int main(void)
 		cmocka_unit_test(what_either_kind_has_read_is_there_again),
 		cmocka_unit_test(its_pages_are_told_in_their_order),
 		cmocka_unit_test(an_empty_recording_is_one),
+		cmocka_unit_test(all_of_memory_is_in_its_file_without_its_zeros),
 		cmocka_unit_test(a_damaged_file_is_told_by_what_is_wrong_with_it),
 		cmocka_unit_test(a_file_that_is_not_there_is_named),
 	};
