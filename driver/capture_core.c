@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/procfs.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "driver/capture_image.h"
@@ -32,10 +33,14 @@ struct core {
 	const struct drv_image *i;
 	uint64_t direct; /* where all memory is mapped: a segment's virtual address */
 	uint64_t text, text_gpa, text_bytes; /* the kernel's image; 0 bytes: not known */
-	uint64_t nr_pages;
+	uint64_t bytes; /* of all pages */
 	KT_VEC(struct run) run;
-	struct kt_buf notes, file;
+	size_t nr_direct; /* of the runs: those where all memory is mapped, ascending, before the others */
+	struct kt_buf notes, headers;
 	bool oom;
+	/* While its pages are written: */
+	int fd, result;
+	size_t at_run;
 };
 
 /* ---- notes ---- */
@@ -75,6 +80,48 @@ static void add_vcpu(struct kt_buf *b, unsigned cpu, const struct drv_image_vcpu
 		u->ss = kernel ? KERNEL_SS : USER_SS;
 	}
 	add_note(b, "CORE", NT_PRSTATUS, &p, sizeof(p));
+}
+
+/*
+ * The note that QEMU's dump-guest-memory adds for each CPU (target/i386/arch_dump.c, QEMU 10). By it crash knows that no
+ * kernel stopped its own CPUs here, and that the registers above are those of the tasks that ran; without it it goes
+ * through the stacks in search of the one that panicked.
+ */
+struct qemu_segment {
+	uint32_t selector, limit, flags, pad;
+	uint64_t base;
+};
+struct qemu_cpu_state {
+	uint32_t version, size;
+	uint64_t rax, rbx, rcx, rdx, rsi, rdi, rsp, rbp, r[8], rip, rflags;
+	struct qemu_segment cs, ds, es, fs, gs, ss, ldt, tr, gdt, idt;
+	uint64_t cr[5], kernel_gs_base;
+};
+_Static_assert(sizeof(struct qemu_cpu_state) == 440, "as QEMU writes it");
+
+static void add_qemu_vcpu(struct kt_buf *b, const struct drv_image_vcpu *v)
+{
+	const uint64_t *gpr = v->regs.gpr;
+	bool kernel = v->regs.rip >> 63;
+	struct qemu_cpu_state s = { .version = 1, .size = sizeof(s) };
+
+	if (v->valid) {
+		s.rax = gpr[0];
+		s.rcx = gpr[1];
+		s.rdx = gpr[2];
+		s.rbx = gpr[3];
+		s.rsp = v->regs.rsp;
+		s.rbp = gpr[5];
+		s.rsi = gpr[6];
+		s.rdi = gpr[7];
+		memcpy(s.r, gpr + 8, sizeof(s.r));
+		s.rip = v->regs.rip;
+		s.rflags = v->regs.rflags;
+		s.cs.selector = kernel ? KERNEL_CS : USER_CS;
+		s.ss.selector = kernel ? KERNEL_SS : USER_SS;
+		s.cr[3] = v->regs.cr3;
+	}
+	add_note(b, "QEMU", 0, &s, sizeof(s));
 }
 
 static bool read_variable(const struct drv_image *i, struct cap_guest *g, const char *name,
@@ -141,6 +188,8 @@ static void make_notes(struct core *c, struct cap_guest *g)
 
 	for (size_t n = 0; n < c->i->facts.nr_vcpus; n++)
 		add_vcpu(&c->notes, (unsigned)n, &c->i->vcpu[n]);
+	for (size_t n = 0; n < c->i->facts.nr_vcpus; n++)
+		add_qemu_vcpu(&c->notes, &c->i->vcpu[n]);
 	if (read_vmcoreinfo(c->i->symbols, g, text, &len)) {
 		add_note(&c->notes, "VMCOREINFO", 0, text, len);
 		return;
@@ -152,18 +201,37 @@ static void make_notes(struct core *c, struct cap_guest *g)
 
 /* ---- the file ---- */
 
+static void add_direct(struct core *c, uint64_t gpa, uint64_t bytes)
+{
+	if (KT_VEC_PUSH(&c->run, (struct run){ gpa, bytes, c->direct + gpa, c->bytes }) < 0)
+		c->oom = true;
+	c->bytes += bytes;
+}
+
 static void count_page(void *ctx, gpa_t gpa, const void *page)
 {
 	struct core *c = ctx;
 	struct run *last = c->run.nr ? &c->run.v[c->run.nr - 1] : NULL;
 
 	(void)page;
-	if (last && last->gpa + last->bytes == gpa.v)
+	if (last && last->gpa + last->bytes == gpa.v) {
 		last->bytes += PAGE;
-	else if (KT_VEC_PUSH(&c->run, (struct run){ gpa.v, PAGE, c->direct + gpa.v,
-						    c->nr_pages * PAGE }) < 0)
-		c->oom = true;
-	c->nr_pages++;
+		c->bytes += PAGE;
+	} else {
+		add_direct(c, gpa.v, PAGE);
+	}
+}
+
+/* All of RAM, where the image has it: pages of zeros are holes of the file. Else the pages that there are. */
+static void add_memory(struct core *c)
+{
+	struct vm_ram ram;
+
+	for (size_t n = 0; vm_image_whole(c->i->memory, n, &ram); n++)
+		add_direct(c, ram.gpa.v, ram.len);
+	if (c->run.nr == 0)
+		vm_image_each_page(c->i->memory, count_page, c);
+	c->nr_direct = c->run.nr;
 }
 
 /* As kdump does (arch/x86/kernel/crash.c and fs/proc/vmcore.c, 6.12): debuggers begin with the image's page tables. */
@@ -202,14 +270,6 @@ static void find_image(struct core *c, struct cap_guest *g)
 	c->text_bytes = (end - text + PAGE - 1) / PAGE * PAGE;
 }
 
-static void add_page(void *ctx, gpa_t gpa, const void *page)
-{
-	struct core *c = ctx;
-
-	(void)gpa;
-	kt_buf_add(&c->file, page, PAGE);
-}
-
 /* More segments than fit into its field are counted in a section header (gABI, "Extended numbering"). */
 static void add_headers(struct core *c)
 {
@@ -233,12 +293,13 @@ static void add_headers(struct core *c)
 	const Elf64_Shdr counts = { .sh_info = (Elf64_Word)nr };
 	uint64_t at = eh.e_phoff + nr * sizeof(Elf64_Phdr);
 
-	kt_buf_add(&c->file, &eh, sizeof(eh));
+	kt_buf_add(&c->headers, &eh, sizeof(eh));
 	if (many)
-		kt_buf_add(&c->file, &counts, sizeof(counts));
+		kt_buf_add(&c->headers, &counts, sizeof(counts));
 	note.p_offset = at;
-	kt_buf_add(&c->file, &note, sizeof(note));
+	kt_buf_add(&c->headers, &note, sizeof(note));
 	at = (at + c->notes.len + PAGE - 1) / PAGE * PAGE;
+	/* p_align stays 0, as the kernel leaves it: by that crash knows a core like kdump's (is_netdump(), crash 8.0). */
 	for (size_t n = 0; n < c->run.nr; n++) {
 		const struct run *r = &c->run.v[n];
 		const Elf64_Phdr ph = { .p_type = PT_LOAD,
@@ -247,21 +308,57 @@ static void add_headers(struct core *c)
 					.p_vaddr = r->va,
 					.p_paddr = r->gpa,
 					.p_filesz = r->bytes,
-					.p_memsz = r->bytes,
-					.p_align = PAGE };
+					.p_memsz = r->bytes };
 
-		kt_buf_add(&c->file, &ph, sizeof(ph));
+		kt_buf_add(&c->headers, &ph, sizeof(ph));
 	}
 }
 
-static void make_file(struct core *c)
+static void make_headers(struct core *c)
 {
 	static const char zero[PAGE];
 
 	add_headers(c);
-	kt_buf_add(&c->file, kt_buf_str(&c->notes), c->notes.len);
-	kt_buf_add(&c->file, zero, -c->file.len % PAGE);
-	vm_image_each_page(c->i->memory, add_page, c);
+	kt_buf_add(&c->headers, kt_buf_str(&c->notes), c->notes.len);
+	kt_buf_add(&c->headers, zero, -c->headers.len % PAGE);
+}
+
+static int write_at(int fd, const char *data, size_t len, uint64_t offset)
+{
+	ssize_t n;
+
+	for (size_t at = 0; at < len; at += (size_t)n) {
+		n = pwrite(fd, data + at, len - at, (off_t)(offset + at));
+		if (n < 0 && errno == EINTR)
+			n = 0;
+		if (n < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+/* Pages come ascending, and each is in one of the runs where all memory is mapped. */
+static void write_page(void *ctx, gpa_t gpa, const void *page)
+{
+	struct core *c = ctx;
+	const struct run *r = &c->run.v[c->at_run];
+
+	while (c->at_run < c->nr_direct && gpa.v - r->gpa >= r->bytes)
+		r = &c->run.v[++c->at_run];
+	if (c->at_run < c->nr_direct && c->result == 0)
+		c->result = write_at(c->fd, page, PAGE, c->headers.len + r->at + gpa.v - r->gpa);
+}
+
+static int fill(void *ctx, int fd)
+{
+	struct core *c = ctx;
+
+	c->fd = fd;
+	c->result = ftruncate(fd, (off_t)(c->headers.len + c->bytes)) < 0 ? -errno : 0;
+	if (c->result == 0)
+		c->result = write_at(fd, c->headers.data, c->headers.len, 0);
+	vm_image_each_page(c->i->memory, write_page, c);
+	return c->result;
 }
 
 int drv_image_write_core(const struct drv_image *i, struct cap_guest *g, const char *path,
@@ -272,17 +369,17 @@ int drv_image_write_core(const struct drv_image *i, struct cap_guest *g, const c
 
 	(void)read_variable(i, g, "page_offset_base", &c.direct); /* else it is the constant */
 	find_image(&c, g);
-	vm_image_each_page(i->memory, count_page, &c);
+	add_memory(&c);
 	add_image(&c);
 	make_notes(&c, g);
-	make_file(&c);
-	if (c.oom || !kt_buf_ok(&c.notes) || !kt_buf_ok(&c.file))
+	make_headers(&c);
+	if (c.oom || !kt_buf_ok(&c.notes) || !kt_buf_ok(&c.headers))
 		r = kt_fail(e, KT_E_HOST, ENOMEM, "make a core of guest memory");
 	else
-		r = kt_context(e, kt_file_write_atomic(path, c.file.data, c.file.len, 0644, e),
+		r = kt_context(e, kt_file_replace(path, fill, &c, e),
 			       "write a core of guest memory");
 	free(c.run.v);
 	kt_buf_done(&c.notes);
-	kt_buf_done(&c.file);
+	kt_buf_done(&c.headers);
 	return r;
 }

@@ -28,8 +28,9 @@ static const struct drv_option options[] = {
 	  offsetof(struct capture_opts, json) },
 	{ "output", 'o', DRV_OPT_STRING, "FILE", "write to FILE, not to stdout", NULL,
 	  DRV_COMPLETE_FILE, offsetof(struct capture_opts, output) },
-	{ "core", 0, DRV_OPT_STRING, "FILE", "write an ELF core for crash or drgn instead", NULL,
-	  DRV_COMPLETE_FILE, offsetof(struct capture_opts, core) },
+	{ "core", 0, DRV_OPT_STRING, "FILE",
+	  "write an ELF core for crash or drgn instead, best of an image kept by KTSTR_KEEP_IMAGE=all",
+	  NULL, DRV_COMPLETE_FILE, offsetof(struct capture_opts, core) },
 };
 
 /* Of a kernel without a file the image has the types themselves. */

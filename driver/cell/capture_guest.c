@@ -180,7 +180,8 @@ static uint64_t deadline_ns(const struct cell_spec *s)
  */
 static struct vm_image *make_image(const struct cell_view *v, const char *image_path)
 {
-	enum vm_image_kind kind = vm_image_prefer(v->vm, v->walked_bytes);
+	enum vm_image_kind kind =
+		vm_image_prefer(v->vm, image_path && v->keep_all ? UINT64_MAX : v->walked_bytes);
 	struct vm_image *image = NULL;
 	struct kt_err e = { 0 };
 	char text[KT_ERR_TEXT_BYTES];
@@ -231,6 +232,17 @@ static int dump_registers(struct cell_view *v, const struct kt_err *why, struct 
 	(void)kt_snprintf(v->missing, sizeof(v->missing), "%s",
 			  kt_err_text(why, text, sizeof(text))); /* cut is fine */
 	return cap_report_registers(CAP_WHY_PREREQUISITES, v->regs, v->spec->nr_cpus, ret, e);
+}
+
+/* What a debugger reads and no capture does. */
+static void keep_all(const struct cell_view *v, struct vm_image *image)
+{
+	int r = vm_image_keep_all(image, v->vm);
+
+	if (r < 0)
+		kt_log(KT_AREA_DRIVER, KT_WARN,
+		       "cannot keep all of guest memory: %s; the image has what was read",
+		       strerror(-r));
 }
 
 static int dump_something(struct cell_view *v, struct source *s, struct cap_report **ret,
@@ -297,6 +309,8 @@ int cell_view_capture(struct cell_view *v, const char *image_path, struct cap_re
 		thawed = thaw(v, e);
 	standing = kt_now_ns() - start;
 	r = dump_something(v, &s, &report, e);
+	if (image && image_path && v->keep_all)
+		keep_all(v, image);
 	if (!fork) {
 		if (image)
 			vm_image_seal(image);

@@ -44,6 +44,7 @@ int cell_coordinator_create(const struct cell_spec *spec, struct vm *vm,
 			    struct cell_coordinator **ret, struct kt_err *e)
 {
 	kt_auto(cell_coordinator) struct cell_coordinator *c = calloc(1, sizeof(*c));
+	const char *keep = getenv("KTSTR_KEEP_IMAGE");
 	int r;
 
 	if (!c)
@@ -56,10 +57,11 @@ int cell_coordinator_create(const struct cell_spec *spec, struct vm *vm,
 	if (r < 0)
 		return kt_context(e, r, "prepare for captures");
 	c->dump_path = cell_dump_path(spec->sidecar_path);
-	if (c->dump_path && getenv("KTSTR_KEEP_IMAGE"))
+	if (c->dump_path && keep)
 		c->image_path = cell_dump_image(c->dump_path);
-	if (!c->dump_path || (getenv("KTSTR_KEEP_IMAGE") && !c->image_path))
+	if (!c->dump_path || (keep && !c->image_path))
 		return kt_fail(e, KT_E_HOST, ENOMEM, "name the files of captures");
+	c->view.keep_all = keep && kt_streq(keep, "all");
 	c->dumps.path = c->dump_path;
 	c->dumps.shown_from = spec->shown_from;
 	c->dumps.dual = spec->dual;

@@ -123,6 +123,7 @@ struct cell_view {
 	struct cap_guest_config live_config;
 	struct cap_guest *live; /* the machine as it is now; NULL: nothing can be told */
 	uint64_t walked_bytes; /* by the last capture */
+	bool keep_all; /* images that are kept have all of memory, not only what was walked */
 	struct cell_perf *perf; /* NULL: not to be had */
 	struct cap_perf *counters; /* one a vCPU; as of the last freeze */
 	uint64_t started_ns; /* the machine's start */

@@ -95,7 +95,7 @@ static void look(struct cap_guest *g, const struct world *w, const struct cap_du
 	assert_true(json->len > 100);
 }
 
-static void save(struct world *w, struct kt_buf *json)
+static void save(struct world *w, struct kt_buf *json, bool whole)
 {
 	const struct cap_dump_opts o = {
 		.perf = perf, .nr_perf = 2, .events = events, .nr_events = 2
@@ -135,6 +135,8 @@ static void save(struct world *w, struct kt_buf *json)
 	assert_int_equal(cap_guest_open(&c, &g, NULL), 0);
 	look(g, w, &o, json);
 	drv_image_want_core(w->f.symbols, g);
+	if (whole)
+		assert_int_equal(vm_image_keep_all(w->image, &w->vm), 0);
 	vm_image_seal(w->image);
 	if (drv_image_save(w->image, &facts, w->path, &e) < 0)
 		fail_msg("%s", unit_err_text(&e));
@@ -152,7 +154,7 @@ static void a_report_of_the_image_is_that_of_the_machine(void **state)
 	struct kt_err e = { 0 };
 
 	make_world(&w, *state, true);
-	save(&w, &live);
+	save(&w, &live, false);
 	if (drv_image_load(w.path, &i, &e) < 0)
 		fail_msg("%s", unit_err_text(&e));
 	assert_string_equal(i.facts.kernel_release, "9.9.9-fake");
@@ -203,7 +205,24 @@ static void check_registers(const char *desc)
 	assert_int_equal(u->cs, 0x10);
 }
 
-static void check_core(const struct world *w, const struct kt_buf *core, const char *want)
+/* What crash knows a virtual machine's core by (QEMUCPUState, target/i386/arch_dump.c of QEMU 10). */
+static void check_qemu_registers(const char *desc)
+{
+	const uint64_t *word = (const uint64_t *)desc;
+
+	assert_int_equal(word[0], 440ULL << 32 | 1);
+	assert_int_equal(word[1], 100); /* rax */
+	assert_int_equal(word[2], 103); /* rbx */
+	assert_int_equal(word[7], UINT64_MAX - 7); /* rsp */
+	assert_int_equal(word[8], 105); /* rbp */
+	assert_int_equal(word[16], 115); /* r15 */
+	assert_int_equal(word[17], FAKE_TEXT + 0x42);
+	assert_int_equal(word[18], 0x246);
+	assert_int_equal(word[19] & UINT32_MAX, 0x10); /* cs */
+}
+
+static void check_core(const struct world *w, const struct kt_buf *core, bool whole,
+		       const char *want)
 {
 	const Elf64_Ehdr *eh = (const Elf64_Ehdr *)core->data;
 	const Elf64_Phdr *ph = (const Elf64_Phdr *)(core->data + eh->e_phoff);
@@ -219,6 +238,12 @@ static void check_core(const struct world *w, const struct kt_buf *core, const c
 		if (cpu == 1)
 			check_registers(desc);
 	}
+	for (unsigned cpu = 0; cpu < 3; cpu++) {
+		assert_int_equal(next_note(&at, &name, &desc)->n_descsz, 440);
+		assert_string_equal(name, "QEMU");
+		if (cpu == 1)
+			check_qemu_registers(desc);
+	}
 	assert_int_equal(next_note(&at, &name, &desc)->n_descsz, strlen(want));
 	assert_string_equal(name, "VMCOREINFO");
 	assert_memory_equal(desc, want, strlen(want));
@@ -232,15 +257,18 @@ static void check_core(const struct world *w, const struct kt_buf *core, const c
 			pages += ph[n].p_filesz / CAP_PAGE;
 		}
 		assert_int_equal(ph[n].p_offset % CAP_PAGE, 0);
+		assert_int_equal(ph[n].p_align, 0); /* else crash takes it for netdump's */
 		assert_true(ph[n].p_offset + ph[n].p_filesz <= core->len);
 		assert_memory_equal(core->data + ph[n].p_offset, w->f.ram + ph[n].p_paddr,
 				    ph[n].p_filesz);
 	}
 	assert_true(image_pages > 1); /* variables, and the root of the page tables */
-	assert_int_equal(pages, vm_image_bytes(w->image) / CAP_PAGE);
+	assert_int_equal(pages, (whole ? FAKE_RAM_BYTES : vm_image_bytes(w->image)) / CAP_PAGE);
+	if (whole)
+		assert_int_equal(eh->e_phnum, 3);
 }
 
-static void write_core(void **state, bool with_vmcoreinfo, const char *want)
+static void write_core(void **state, bool with_vmcoreinfo, bool whole, const char *want)
 {
 	kt_auto(buf) struct kt_buf json = { 0 }, core = { 0 };
 	kt_auto(drv_image) struct drv_image i = { 0 };
@@ -249,19 +277,24 @@ static void write_core(void **state, bool with_vmcoreinfo, const char *want)
 	struct world w;
 
 	make_world(&w, *state, with_vmcoreinfo);
-	save(&w, &json);
+	save(&w, &json, whole);
 	assert_int_equal(drv_image_load(w.path, &i, NULL), 0);
 	c = drv_image_guest(&i, NULL, NULL);
 	assert_int_equal(cap_guest_open(&c, &g, NULL), 0);
 	assert_int_equal(drv_image_write_core(&i, g, w.core, NULL), 0);
 	assert_int_equal(kt_file_read(w.core, FAKE_RAM_BYTES * 2, &core, NULL), 0);
-	check_core(&w, &core, want);
+	check_core(&w, &core, whole, want);
 	end_world(&w);
 }
 
 static void its_core_has_the_pages_the_registers_and_the_kernels_note(void **state)
 {
-	write_core(state, true, vmcoreinfo);
+	write_core(state, true, false, vmcoreinfo);
+}
+
+static void of_all_of_memory_the_core_has_a_segment_for_each_piece_of_it(void **state)
+{
+	write_core(state, true, true, vmcoreinfo);
 }
 
 static void without_the_kernels_note_the_core_has_one_of_ours(void **state)
@@ -275,7 +308,7 @@ static void without_the_kernels_note_the_core_has_one_of_ours(void **state)
 					 "NUMBER(pgtable_l5_enabled)=1\n",
 					 (long long)FAKE_PHYS_BASE);
 
-	write_core(state, false, want);
+	write_core(state, false, false, want);
 }
 
 /* ---- damage ---- */
@@ -326,6 +359,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_report_of_the_image_is_that_of_the_machine),
 		cmocka_unit_test(its_core_has_the_pages_the_registers_and_the_kernels_note),
+		cmocka_unit_test(of_all_of_memory_the_core_has_a_segment_for_each_piece_of_it),
 		cmocka_unit_test(without_the_kernels_note_the_core_has_one_of_ours),
 		cmocka_unit_test(notes_that_are_damaged_are_told_by_what_is_wrong),
 	};
