@@ -55,13 +55,16 @@ struct probe_event {
 	__u64 args[PRB_ARGS]; /* of a trigger: the task that caused it or 0, the exit kind */
 	__u64 fields[PRB_FIELDS];
 	__u32 nr_fields;
-	__u32 kstack_sz; /* entries of kstack */
+	__u32 pad2;
 	__u64 kstack[PRB_STACK];
+	__u32 kstack_sz; /* entries of kstack */
 	char str_val[PRB_STRING];
 	__u8 has_str;
 	__u8 str_param_idx;
-	__u8 pad2[6];
+	__u8 pad3[2];
 };
+_Static_assert(__builtin_offsetof(struct probe_event, kstack_sz) == 464, "wire format");
+_Static_assert(sizeof(struct probe_event) == 536, "wire format");
 
 enum {
 	TL_SWITCH = 1,
@@ -87,7 +90,7 @@ struct field_spec {
 	__u32 param_idx;
 	__u32 offset;
 	__u32 size; /* 1, 2, 4 or 8 */
-	__u32 field_idx;
+	__u32 field_idx; /* where in fields[] it goes */
 	__u32 ptr_offset; /* not 0: the argument points to a pointer there, load that first */
 };
 /* In func_meta_map, by the function's address. */

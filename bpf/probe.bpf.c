@@ -236,8 +236,12 @@ static __always_inline __u64 read_field(const struct field_spec *s, const __u64 
 static __always_inline void fill_fields(struct probe_entry *e, const struct func_meta *m)
 {
 	e->nr_fields = m->nr_field_specs;
-	for (int i = 0; i < PRB_FIELDS && i < (int)m->nr_field_specs; i++)
-		e->fields[i] = read_field(&m->specs[i], e->args);
+	for (int i = 0; i < PRB_FIELDS && i < (int)m->nr_field_specs; i++) {
+		__u32 at = m->specs[i].field_idx;
+
+		if (at < PRB_FIELDS)
+			e->fields[at] = read_field(&m->specs[i], e->args);
+	}
 	e->str_param_idx = (__u8)m->str_param_idx;
 	e->has_str = m->str_param_idx < PRB_ARGS &&
 		     bpf_probe_read_kernel_str(e->str_val, sizeof(e->str_val),
