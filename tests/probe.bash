@@ -76,3 +76,13 @@ assert_timeline_is_recorded() {
 		"$(probe_get "$1" "$2" '[.timeline[0] > 0, .timeline[2] > 0, .odd, (.timeline[0:3] | add) >= .counters[4] and .counters[4] > 0]')" \
 		"switches, wake-ups, odd ones, all that was counted before, of $2"
 }
+
+# assert_timeline_has_what_was_done DIR TEST: moves of a task, a boost from the lowest rank to that of who waited (99 - 40),
+# and waits for a mutex; each with the task that it was of, and counted.
+assert_timeline_has_what_was_done() {
+	assert_eq '[true,[120,59],true]' "$(probe_get "$1" "$2" '[.moves >= 4, .boost, .waits > 0]')" \
+		"moves, boost, waits of $2" &&
+		assert_eq '[true,true,true]' \
+			"$(probe_get "$1" "$2" '[.counters[6] >= 2, .counters[8] >= 2, .counters[10] >= .waits]')" \
+			"boosts and their ends, to another class and back, waits that were counted, of $2"
+}

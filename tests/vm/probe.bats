@@ -73,6 +73,7 @@ setup_file() {
 	assert_error_is_latched "$DIR" records
 	assert_calls_are_recorded "$DIR" records
 	assert_timeline_is_recorded "$DIR" records
+	assert_timeline_has_what_was_done "$DIR" records
 }
 
 @test "the names of captures have limits, which the answers say" {

@@ -5,9 +5,11 @@
  *
  * usage: probe_watch [probe OPTION... --] [SCHEDULER'S OPTION...]
  * With "probe": loads a probe of its own with these options first, prints its line as "loader: ...", and reads that one's maps.
+ * Then there are migrations, a boosted task and a contended lock for it to see before the scheduler starts.
  */
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/futex.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -15,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -137,6 +140,120 @@ static unsigned count_entries(const char *name)
 	return n;
 }
 
+/* ---- what the timeline must have ---- */
+
+static pid_t migrated, boosted, contender;
+
+/* From one CPU to the other and back, as often. */
+static pid_t migrate(void)
+{
+	pid_t pid = fork();
+
+	for (int i = 0; pid == 0 && i < 8; i++) {
+		cpu_set_t one;
+
+		CPU_ZERO(&one);
+		CPU_SET(i % 2, &one);
+		if (sched_setaffinity(0, sizeof(one), &one) < 0)
+			_exit(1);
+	}
+	if (pid == 0)
+		_exit(0);
+	return pid;
+}
+
+static long futex(uint32_t *word, int op)
+{
+	return syscall(SYS_futex, word, op, 0, NULL, NULL, 0);
+}
+
+/* A task of the lowest rank has the lock, until we, who are above it, wait for that. */
+static pid_t boost(void)
+{
+	struct sched_param none = { 0 };
+	uint32_t *word =
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t pid;
+
+	if (word == MAP_FAILED)
+		return -1;
+	pid = fork();
+	if (pid == 0) {
+		if (sched_setscheduler(0, SCHED_OTHER, &none) < 0 || futex(word, FUTEX_LOCK_PI) < 0)
+			_exit(1);
+		while (!(__atomic_load_n(word, __ATOMIC_ACQUIRE) & FUTEX_WAITERS))
+			;
+		_exit(futex(word, FUTEX_UNLOCK_PI) < 0);
+	}
+	while (pid > 0 && __atomic_load_n(word, __ATOMIC_ACQUIRE) == 0)
+		usleep(1000);
+	if (pid > 0 && (futex(word, FUTEX_LOCK_PI) < 0 || futex(word, FUTEX_UNLOCK_PI) < 0))
+		return -1;
+	return pid;
+}
+
+/* An open file that two processes share is written by one at a time: its f_pos_lock is a mutex (fs/file.c, 6.12). */
+static void write_often(int fd)
+{
+	static char block[1 << 20];
+
+	for (int i = 0; i < 16; i++) {
+		if (lseek(fd, 0, SEEK_SET) < 0 || write(fd, block, sizeof(block)) < 0)
+			_exit(1);
+	}
+}
+
+static pid_t contend(void)
+{
+	int fd = memfd_create("contended", MFD_CLOEXEC);
+	pid_t pid = fork();
+
+	write_often(fd);
+	if (pid == 0)
+		_exit(0);
+	close(fd);
+	return pid;
+}
+
+static int reap(pid_t pid)
+{
+	int status = 1;
+
+	return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0 ? 0 : -1;
+}
+
+static int show_things(void)
+{
+	migrated = migrate();
+	if (reap(migrated) < 0)
+		return -1;
+	boosted = boost();
+	if (reap(boosted) < 0)
+		return -1;
+	contender = contend();
+	return reap(contender);
+}
+
+/* ---- its events ---- */
+
+/* Of the tasks above: moves, what the boost was from and to, and waits for the lock. */
+static unsigned nr_moves, nr_waits;
+static int64_t boost_from, boost_to;
+
+static void look_for_ours(const struct timeline_event *e)
+{
+	if (e->type == TL_MIGRATE && (pid_t)e->prev_pid == migrated && e->a < 2)
+		nr_moves++;
+	if (e->type == TL_PI_BOOST && (pid_t)e->prev_pid == getpid() &&
+	    (pid_t)e->next_pid == boosted) {
+		boost_from = (int64_t)e->a;
+		boost_to = (int64_t)e->b;
+	}
+	if (e->type == TL_LOCK_CONTEND && e->a >> 63 && e->b &&
+	    ((pid_t)e->prev_pid == getpid() || (pid_t)e->prev_pid == contender))
+		nr_waits++;
+}
+
 static struct probe_event last_trigger;
 static unsigned nr_triggers, nr_timeline[TL_LOCK_CONTEND + 1], nr_odd;
 
@@ -159,6 +276,8 @@ static int take_timeline(void *ctx, void *data, size_t size)
 		nr_odd++;
 	else
 		nr_timeline[e->type]++;
+	if (size >= sizeof(*e))
+		look_for_ours(e);
 	return 0;
 }
 
@@ -190,7 +309,8 @@ static int report(void)
 	printf("\"odd\": %u, \"timeline\": [", nr_odd);
 	for (int i = TL_SWITCH; i <= TL_LOCK_CONTEND; i++)
 		printf("%s%u", i > TL_SWITCH ? ", " : "", nr_timeline[i]);
-	printf("]}\n");
+	printf("], \"moves\": %u, \"boost\": [%" PRId64 ", %" PRId64 "], \"waits\": %u}\n",
+	       nr_moves, boost_from, boost_to, nr_waits);
 	return 0;
 }
 
@@ -259,6 +379,8 @@ int main(int argc, char **argv)
 		argv[first] = NULL;
 		if (load_probe(argv + 1) < 0)
 			return 6;
+		if (show_things() < 0)
+			return 5;
 	}
 	r = run_scheduler(argv + first);
 	return r ? r : report();
