@@ -22,6 +22,39 @@ capture_project() {
 	TOML
 }
 
+# asking_project DIR: capture_project's, with tests whose captures are asked for: at fixed times, by a program in the guest,
+# and at what follows an error exit: the kernel's writes to its enable state, the last of which leaves no scheduler. The
+# variable has one name in 6.12, another since.
+asking_project() {
+	capture_project "$1"
+	build_bad_scheduler "$1"
+	cat >>"$1/ktstr.toml" <<-'TOML'
+		[[test]]
+		name = "lives"
+		scheduler = "ktstr"
+		duration = "2s"
+		snapshots = { periodic = 3 }
+		[scheduler.asks]
+		binary = "bad_scheduler"
+		args = ["ask", "after the/start", "watch scx_watchdog_timestamp", "watch no_such_symbol", "after the/start"]
+		[[test]]
+		name = "asks"
+		scheduler = "asks"
+		watchdog = "1s"
+		duration = "2s"
+		[scheduler.asks_later]
+		binary = "bad_scheduler"
+		args = ["ask", "--stall-after=1", "watch scx_enable_state_var", "watch scx_ops_enable_state_var"]
+		[[test]]
+		name = "asks_later"
+		scheduler = "asks_later"
+		watchdog = "3s"
+		duration = "10s"
+		cgroups = [{ name = "load", workers = 4, work = "spin_wait" }]
+		expect = { exit = "stall" }
+	TOML
+}
+
 # dump_of DIR TEST: the one failure dump of a test in the last run, below DIR/ktstr-out.
 dump_of() {
 	local files=("$1"/ktstr-out/runs/latest/*/"$2"-*.failure-dump.json)
@@ -80,6 +113,55 @@ assert_dump_has_slots_and_casts() {
 		dump_is "$1" "the number beside it is one" "[$holder | select(.name == \"bss_plain_counter\") | .value.kind] == [\"uint\"]" &&
 		dump_is "$1" "the static pool is one range" \
 			'.scx_static_ranges.ranges | map([.instance_name, .size, .capacity]) == [["ktstr_static_pool", 16, 4096]]'
+}
+
+# snapshot_of DIR TEST TAG: the one file of that capture. TAG may be a pattern.
+snapshot_of() {
+	# shellcheck disable=SC2206 # a pattern
+	local files=("$1"/ktstr-out/runs/latest/*/"$2"-*.snapshot.$3.json)
+	if [ ${#files[@]} -ne 1 ] || [ ! -f "${files[0]}" ]; then
+		echo "no capture '$3' of '$2'" >&2
+		[ ! -f "$1/run.log" ] || cat "$1/run.log" >&2
+		return 1
+	fi
+	printf '%s\n' "${files[0]}"
+}
+
+# What came of asking_project's tests in the last run, each of DIR.
+
+assert_periodic_captures() {
+	local i last=0 enqueued file
+	assert_eq pass "$(cell_get "$1" lives .verdict)" "verdict of lives" &&
+		assert_eq '3 of 3' "$(cell_get "$1" lives '"\(.periodic_fired) of \(.periodic_target)"')" &&
+		assert_eq 3 "$(cell_get "$1" lives '.captures.snapshots | length')" || return 1
+	for i in 0 1 2; do
+		file=$(snapshot_of "$1" lives "periodic_00$i") && assert_dump_has_kernel_state "$file" 2 || return 1
+		enqueued=$(jq '.maps[] | select(.name == "bpf.bss") | .value.members[] | select(.name == "nr_enqueued") | .value.value' "$file")
+		[ "$enqueued" -gt "$last" ] || { echo "nr_enqueued of $i is $enqueued, before it was $last"; return 1; }
+		last=$enqueued
+	done
+}
+
+assert_captures_on_request() {
+	local log tag
+	log=$(cell_logs "$1" asks)/scheduler.log
+	assert_eq pass "$(cell_get "$1" asks .verdict)" "$(cat "$log")" &&
+		assert_eq 2 "$(grep -cx 'after the/start: ok' "$log")" "$(cat "$log")" &&
+		assert_eq 'watch scx_watchdog_timestamp: ok' "$(grep '^watch scx_watchdog' "$log")" &&
+		assert_contains "$(cat "$log")" "watch no_such_symbol: error: symbol 'no_such_symbol' not found" || return 1
+	for tag in after_the_start scx_watchdog_timestamp; do
+		assert_dump_has_kernel_state "$(snapshot_of "$1" asks "$tag")" 2 || return 1
+	done
+	assert_eq 2 "$(cell_get "$1" asks '.captures.snapshots | length')"
+}
+
+# The kernel has forgotten the exit's kind by then: the probe's note of it is shown, beside the dump of the exit itself.
+assert_capture_after_exit() {
+	local file
+	file=$(snapshot_of "$1" asks_later 'scx*_enable_state_var') || return 1
+	dump_is "$(dump_of "$1" asks_later)" "the exit itself" '.scx_sched_state | .source == "live" and .exit_kind == 1026' &&
+		dump_is "$file" "what the probe noted" '.scx_sched_state | .source == "bss_snapshot" and .exit_kind == 1026' &&
+		dump_is "$file" "the probe's hook ran before" '.probe_counters.trigger_count > 0'
 }
 
 # assert_dump_has_kernel_state FILE CPUS

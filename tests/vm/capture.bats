@@ -8,23 +8,7 @@ load ../capture
 
 setup_file() {
 	export DIR=$BATS_FILE_TMPDIR
-	capture_project "$DIR"
-	cat >>"$DIR/ktstr.toml" <<-'TOML'
-		[[test]]
-		name = "lives"
-		scheduler = "ktstr"
-		duration = "2s"
-		snapshots = { periodic = 3 }
-		[scheduler.asks]
-		binary = "bad_scheduler"
-		args = ["ask", "after the/start", "watch scx_watchdog_timestamp", "watch no_such_symbol", "after the/start"]
-		[[test]]
-		name = "asks"
-		scheduler = "asks"
-		watchdog = "1s"
-		duration = "2s"
-	TOML
-	build_bad_scheduler "$DIR"
+	asking_project "$DIR"
 	KTSTR_KEEP_IMAGE=1 run_cells "$DIR"
 }
 
@@ -88,30 +72,15 @@ setup_file() {
 }
 
 @test "periodic captures are taken at their times, without an effect on the verdict" {
-	local i last=0 dispatched file
-	assert_eq '3 of 3' "$(cell_get "$DIR" lives '"\(.periodic_fired) of \(.periodic_target)"')"
-	for i in 0 1 2; do
-		file=$(find "$DIR/ktstr-out/runs/" -name "lives-*.snapshot.periodic_00$i.json")
-		assert_dump_has_kernel_state "$file" 2
-		dispatched=$(jq '.maps[] | select(.name == "bpf.bss") | .value.members[] | select(.name == "nr_enqueued") | .value.value' "$file")
-		[ "$dispatched" -gt "$last" ] || { echo "nr_enqueued of $i is $dispatched, before it was $last"; return 1; }
-		last=$dispatched
-	done
-	assert_eq 3 "$(cell_get "$DIR" lives '.captures.snapshots | length')"
+	assert_periodic_captures "$DIR"
 }
 
 @test "a program in the guest is given what it asks for, and told what it cannot have" {
-	local log file
-	log=$(cell_logs "$DIR" asks)/scheduler.log
-	assert_eq pass "$(cell_get "$DIR" asks .verdict)" "$(cat "$log")"
-	assert_eq 2 "$(grep -cx 'after the/start: ok' "$log")" "$(cat "$log")"
-	grep -qx 'watch scx_watchdog_timestamp: ok' "$log"
-	grep -q "^watch no_such_symbol: error: symbol 'no_such_symbol' not found" "$log"
-	for file in after_the_start scx_watchdog_timestamp; do
-		file=$(find "$DIR/ktstr-out/runs/" -name "asks-*.snapshot.$file.json")
-		assert_dump_has_kernel_state "$file" 2
-	done
-	assert_eq 2 "$(cell_get "$DIR" asks '.captures.snapshots | length')"
+	assert_captures_on_request "$DIR"
+}
+
+@test "a capture after an error exit has its kind from the probe's snapshot" {
+	assert_capture_after_exit "$DIR"
 }
 
 @test "two runs at once each have their own dump" {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * A "scheduler" that is none, for tests: it ends at once, floods the console, talks without end, takes all CPUs, or starts a
- * real scheduler (INNER, a file's name at build time) and crashes the kernel under it. Static, runs anywhere.
+ * real scheduler (INNER, a file's name at build time) and crashes the kernel under it, or asks for captures of it. Static,
+ * runs anywhere.
  */
 #include <fcntl.h>
 #include <sched.h>
@@ -34,10 +35,10 @@ static int is_enabled(void)
 	return strncmp(state, "enabled", 7) == 0;
 }
 
-/* Start the real scheduler, and wait until it is enabled. 0, or an exit status. */
-static int start_inner(void)
+/* Start the real scheduler, with an option where one is given, and wait until it is enabled. 0, or an exit status. */
+static int start_inner(char *option)
 {
-	char *const argv[] = { "scx_ktstr", NULL }, *const env[] = { NULL };
+	char *const argv[] = { "scx_ktstr", option, NULL }, *const env[] = { NULL };
 	int fd = memfd_create("scx_ktstr", MFD_CLOEXEC);
 
 	if (fd < 0 || write(fd, inner, inner_len) != (ssize_t)inner_len)
@@ -54,7 +55,7 @@ static int start_inner(void)
 /* As long after it was enabled crash the kernel. */
 static int crash_kernel(const char *seconds)
 {
-	int r = start_inner(), trigger;
+	int r = start_inner(NULL), trigger;
 
 	if (r)
 		return r;
@@ -63,10 +64,10 @@ static int crash_kernel(const char *seconds)
 	return write(trigger, "c", 1) == 1 ? 10 : 11;
 }
 
-/* Ask the host for captures, a line each, and print what it answers; then live on. */
+/* Ask the host for captures, a line each, and print what it answers; then live on. An option goes to the scheduler. */
 static int ask(char *const *lines)
 {
-	int r = start_inner();
+	int r = start_inner(*lines && (*lines)[0] == '-' ? *lines++ : NULL);
 	char answer[256];
 
 	for (; r == 0 && *lines; lines++) {
@@ -160,7 +161,7 @@ static int talk(long bytes)
 	return 0;
 }
 
-/* usage: exit STATUS TEXT | console BYTES | talk BYTES | crash | crash-kernel SECONDS | take-all-cpus | ask LINE... */
+/* usage: exit STATUS TEXT | console BYTES | talk BYTES | crash | crash-kernel SECONDS | take-all-cpus | ask [--OPTION] LINE... */
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
