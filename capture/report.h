@@ -259,17 +259,16 @@ struct cap_event_sample {
 };
 struct cap_rq {
 	uint32_t cpu, nr_running, flags;
-	bool cpu_released;
-	uint64_t ops_qseq;
-	bool has_kick_sync, has_nr_immed, has_rq_clock, has_curr;
-	uint64_t kick_sync;
 	uint32_t nr_immed;
+	uint64_t ops_qseq;
+	uint64_t kick_sync;
 	uint64_t rq_clock;
-	int32_t curr_pid;
 	const char *curr_comm;
 	const uint64_t *runnable_task_kvas;
 	size_t nr_runnable;
-	bool runnable_truncated;
+	int32_t curr_pid;
+	bool cpu_released, runnable_truncated;
+	bool has_kick_sync, has_nr_immed, has_rq_clock, has_curr;
 };
 struct cap_dsq {
 	uint64_t id;

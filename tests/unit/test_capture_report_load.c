@@ -216,7 +216,8 @@ static void pages_are_in_their_order(void **state)
 	(void)state;
 	for (size_t i = 0; i < NR(pages); i++) {
 		memset(bytes[i], (int)(255 - i), CAP_PAGE);
-		pages[i] = (struct cap_arena_page){ i * CAP_PAGE, bytes[i] };
+		pages[i].user_addr = i * CAP_PAGE;
+		pages[i].bytes = bytes[i];
 	}
 	cap_report_json(&r, &b);
 	parse(b.data, b.len, &d);

@@ -109,7 +109,7 @@ static void tell(struct cell_coordinator *c, unsigned n)
 
 	for (unsigned i = 0; len + 400 < sizeof(text); i++)
 		len += (size_t)snprintf(text + len, sizeof(text) - len, "ff00 s%u_%u_%0300u\n", n,
-					i, 0);
+					i, 0u);
 	cell_coordinator_symbols(c, text, len);
 }
 

@@ -82,7 +82,7 @@ static void take_late(struct cell_dumps *d, const char *reason)
 static void an_error_exit_makes_the_main_file_and_its_text(void **state)
 {
 	struct cell_dumps d;
-	struct place p;
+	struct place p = { .dir = "" };
 
 	begin(&p, &d, state, "single");
 	take_late(&d, "because");
@@ -99,7 +99,7 @@ static void an_error_exit_makes_the_main_file_and_its_text(void **state)
 static void only_the_first_error_exit_counts(void **state)
 {
 	struct cell_dumps d;
-	struct place p;
+	struct place p = { .dir = "" };
 
 	begin(&p, &d, state, "twice");
 	take_late(&d, "first");
@@ -111,7 +111,7 @@ static void only_the_first_error_exit_counts(void **state)
 static void a_machine_that_did_not_stop_makes_a_degraded_file(void **state)
 {
 	struct cell_dumps d;
-	struct place p;
+	struct place p = { .dir = "" };
 	cJSON *j;
 
 	begin(&p, &d, state, "degraded");
@@ -129,7 +129,7 @@ static void a_machine_that_did_not_stop_makes_a_degraded_file(void **state)
 static void a_false_alarm_writes_nothing_and_ends_the_search(void **state)
 {
 	struct cell_dumps d;
-	struct place p;
+	struct place p = { .dir = "" };
 
 	begin(&p, &d, state, "suppressed");
 	cell_dumps_late(&d, &(struct cell_captured){ 0 });
@@ -141,7 +141,7 @@ static void a_false_alarm_writes_nothing_and_ends_the_search(void **state)
 static void in_single_mode_there_is_no_early_capture(void **state)
 {
 	struct cell_dumps d;
-	struct place p;
+	struct place p = { .dir = "" };
 
 	begin(&p, &d, state, "no_early");
 	take_early(&d, "early");
@@ -153,7 +153,7 @@ static void in_single_mode_there_is_no_early_capture(void **state)
 static void early_and_late_make_one_dual_file(void **state)
 {
 	struct cell_dumps d;
-	struct place p;
+	struct place p = { .dir = "" };
 	cJSON *j;
 
 	begin(&p, &d, state, "dual");
@@ -182,7 +182,7 @@ static void early_and_late_make_one_dual_file(void **state)
 static void a_late_one_without_an_early_one_says_why(void **state)
 {
 	struct cell_dumps d;
-	struct place p;
+	struct place p = { .dir = "" };
 	cJSON *j;
 
 	begin(&p, &d, state, "no_early_dual");
@@ -201,7 +201,7 @@ static void a_late_one_without_an_early_one_says_why(void **state)
 static void a_degraded_early_one_is_a_sibling_and_the_reason_in_the_main_file(void **state)
 {
 	struct cell_dumps d;
-	struct place p;
+	struct place p = { .dir = "" };
 	cJSON *j;
 
 	begin(&p, &d, state, "early_degraded");
@@ -220,7 +220,7 @@ static void a_degraded_early_one_is_a_sibling_and_the_reason_in_the_main_file(vo
 static void an_early_one_outlives_a_degraded_late_one(void **state)
 {
 	struct cell_dumps d;
-	struct place p;
+	struct place p = { .dir = "" };
 
 	begin(&p, &d, state, "late_degraded");
 	d.dual = true;
@@ -236,7 +236,7 @@ static void an_early_one_outlives_a_degraded_late_one(void **state)
 static void an_early_one_outlives_a_false_alarm(void **state)
 {
 	struct cell_dumps d;
-	struct place p;
+	struct place p = { .dir = "" };
 
 	begin(&p, &d, state, "late_suppressed");
 	d.dual = true;
@@ -250,7 +250,7 @@ static void an_early_one_outlives_a_false_alarm(void **state)
 static void after_a_false_alarm_the_early_one_waits_for_another_exit(void **state)
 {
 	struct cell_dumps d;
-	struct place p;
+	struct place p = { .dir = "" };
 	cJSON *j;
 
 	begin(&p, &d, state, "false_alarm");
@@ -271,7 +271,7 @@ static void after_a_false_alarm_the_early_one_waits_for_another_exit(void **stat
 static void after_a_false_alarm_alone_the_early_one_says_so(void **state)
 {
 	struct cell_dumps d;
-	struct place p;
+	struct place p = { .dir = "" };
 
 	begin(&p, &d, state, "false_alarm_alone");
 	d.dual = true;
@@ -286,7 +286,7 @@ static void after_a_false_alarm_alone_the_early_one_says_so(void **state)
 static void an_early_one_without_any_late_one_is_written_at_the_end(void **state)
 {
 	struct cell_dumps d;
-	struct place p;
+	struct place p = { .dir = "" };
 
 	begin(&p, &d, state, "never_fired");
 	d.dual = true;
@@ -305,7 +305,7 @@ static void a_sibling_that_could_not_be_written_is_tried_again_under_its_name(vo
 	static const char name[] = "t-12ab.snapshot.early-pre-late-degraded.json";
 	char path[700];
 	struct cell_dumps d;
-	struct place p;
+	struct place p = { .dir = "" };
 
 	begin(&p, &d, state, "again");
 	snprintf(path, sizeof(path), "%s/%s", p.dir, name);
@@ -325,7 +325,7 @@ static void a_sibling_that_could_not_be_written_is_tried_again_under_its_name(vo
 static void a_dual_file_that_could_not_be_written_does_not_cost_the_early_one(void **state)
 {
 	struct cell_dumps d;
-	struct place p;
+	struct place p = { .dir = "" };
 
 	begin(&p, &d, state, "dual_lost");
 	assert_int_equal(mkdir(p.main, 0755), 0);
@@ -343,7 +343,7 @@ static void a_dual_file_that_could_not_be_written_does_not_cost_the_early_one(vo
 static void snapshots_go_on_after_the_error_exit(void **state)
 {
 	struct cell_dumps d;
-	struct place p;
+	struct place p = { .dir = "" };
 
 	begin(&p, &d, state, "snapshots");
 	assert_int_equal(cell_dumps_snapshot(&d, "a/b c", report_of("one"), NULL), 0);
@@ -390,7 +390,7 @@ static void stale_files_of_this_cell_go_and_all_others_stay(void **state)
 	};
 	char path[1024];
 	struct cell_dumps d;
-	struct place p;
+	struct place p = { .dir = "" };
 
 	begin(&p, &d, state, "stale");
 	for (size_t i = 0; i < sizeof(stale) / sizeof(stale[0]); i++) {

@@ -84,9 +84,10 @@ static int ask(char *const *lines)
 		fprintf(stderr, "%s: %s", *lines, answer);
 		fclose(f);
 	}
-	while (r == 0)
+	if (r)
+		return r;
+	for (;;)
 		pause();
-	return r;
 }
 
 /* Spin on each CPU above everything else, init included. */
