@@ -228,7 +228,7 @@ static void without_memory_an_exit_that_was_told_has_registers_and_why(void **st
 	cJSON *j;
 
 	begin(&b, state, "registers", 0);
-	b.spec.types_why = "its BTF is cut short";
+	(void)kt_snprintf(b.c.view.types_why, sizeof(b.c.view.types_why), "its BTF is cut short");
 	b.machine.stopped = 7;
 	cell_exit_was_told(&b.c);
 	assert_int_equal(b.machine.nr_freezes, b.machine.nr_thaws);
