@@ -53,7 +53,7 @@ static const struct phase phases[] = {
 	{ .run = cap_dump_psi },
 	{ .run = cap_dump_rqs, WHY(scx_walker), .why_late = CAP_WHY_LATE("scx walker") },
 	{ .run = cap_dump_tasks, WHY(task_enrichments), .why_late = CAP_WHY_LATE("task walker") },
-	{ .run = cap_dump_events },
+	{ .run = cap_dump_events, .always = true },
 	{ .run = cap_dump_sched_state,
 	  WHY(scx_walker),
 	  .why_late = CAP_WHY_LATE("scx walker's look at the scheduler's state") },

@@ -109,13 +109,13 @@ bool cap_read_events(struct cap_guest *g, struct cap_event_sample *ret)
 void cap_dump_events(struct cap_dump *d)
 {
 	struct cap_event_sample now = { .elapsed_ms = 0 };
-	gva_t sched = cap_scx(d) ? d->scx->sched : (gva_t){ 0 };
 
 	if (d->opts->events) {
 		d->report->event = cap_keep(d->pool, d->opts->events, d->opts->nr_events,
 					    sizeof(*d->opts->events));
 		d->report->nr_events = d->report->event ? d->opts->nr_events : 0;
-	} else if (read_sample(d->g, sched, &now)) {
+	} else if (!cap_dump_late(d) &&
+		   read_sample(d->g, cap_scx(d) ? d->scx->sched : (gva_t){ 0 }, &now)) {
 		d->report->event = cap_keep(d->pool, &now, 1, sizeof(now));
 		d->report->nr_events = d->report->event ? 1 : 0;
 	}

@@ -26,15 +26,15 @@ int cap_guest_btf(struct cap_guest *g, void **ret, size_t *ret_len, struct kt_er
 			       "the guest's kernel says that its BTF is from gva 0x%016" PRIx64
 			       " to 0x%016" PRIx64,
 			       from.v, to.v);
-	*ret_len = to.v - from.v;
-	data = malloc(*ret_len);
+	data = malloc(to.v - from.v);
 	if (!data)
 		return kt_fail(e, KT_E_HOST, ENOMEM, "read the BTF of the guest's kernel");
-	r = cap_guest_read(g, from, data, *ret_len);
+	r = cap_guest_read(g, from, data, to.v - from.v);
 	if (r < 0)
 		return kt_fail(e, KT_E_GUEST, -r,
 			       "read the BTF of the guest's kernel at gva 0x%016" PRIx64, from.v);
 	*ret = kt_take(data);
+	*ret_len = to.v - from.v;
 	return 0;
 }
 

@@ -132,7 +132,7 @@ static const char *why_not_all(struct cap_dump *d, const struct finder *f, int r
 	if (f->full || cap_pool_full(d->pool))
 		return CAP_WHY_FULL;
 	if (r < 0)
-		return cap_fmt(d->pool, "map walker stopped after %zu maps: map_idr %s", f->maps.nr,
+		return cap_fmt(d->pool, "map walker found %zu maps, but map_idr %s", f->maps.nr,
 			       cap_idr_error(r));
 	if (f->nr_unreadable)
 		return cap_fmt(d->pool, "map walker could not read %zu maps", f->nr_unreadable);

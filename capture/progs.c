@@ -141,7 +141,12 @@ static bool sum_stats(struct walk *w, gva_t prog, gva_t aux)
 		w->nr_unreadable++;
 		return true;
 	}
-	for (unsigned cpu = 0; cpu < nr_cpus && w->looks++ < LOOKS_MAX; cpu++) {
+	if (nr_cpus > LOOKS_MAX - w->looks) {
+		w->cut = "too many counts to add"; /* part of a sum would look like all of it */
+		return false;
+	}
+	w->looks += nr_cpus;
+	for (unsigned cpu = 0; cpu < nr_cpus; cpu++) {
 		if (cap_percpu(d->g, (gva_t){ stats }, cpu, &at) < 0 ||
 		    cap_guest_read(d->g, at, data, bytes) < 0)
 			continue;
@@ -151,8 +156,6 @@ static bool sum_stats(struct walk *w, gva_t prog, gva_t aux)
 	}
 	if (!s.name || KT_VEC_PUSH(&w->stats, s) < 0)
 		w->cut = CAP_WHY_FULL;
-	else if (w->looks >= LOOKS_MAX)
-		w->cut = "too many counts to add";
 	else if (cap_dump_late(d))
 		w->cut = CAP_WHY_CUT_LATE;
 	return !w->cut;
@@ -169,8 +172,8 @@ static const char *why_not_all(const struct walk *w)
 		return cap_fmt(p, "prog walker stopped after %zu programs: %s", w->stats.nr,
 			       w->cut);
 	if (w->r < 0)
-		return cap_fmt(p, "prog walker stopped after %zu programs: prog_idr %s",
-			       w->stats.nr, cap_idr_error(w->r));
+		return cap_fmt(p, "prog walker found %zu programs, but prog_idr %s", w->stats.nr,
+			       cap_idr_error(w->r));
 	if (w->nr_unreadable)
 		return cap_fmt(p, "prog walker could not read %zu programs", w->nr_unreadable);
 	return w->stats.nr ? NULL : CAP_WHY_NO_PROGS;

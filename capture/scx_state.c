@@ -226,7 +226,9 @@ void cap_dump_scx_reason(struct cap_dump *d)
 	else if (cap_pool_full(d->pool))
 		r->scx_walker_unavailable = CAP_WHY_SCX_CUT CAP_WHY_FULL;
 	else if (!r->sched_state)
-		r->scx_walker_unavailable = CAP_WHY_NO_SCHED;
+		r->scx_walker_unavailable = s->detached ? CAP_WHY_NO_SCHED
+							: CAP_WHY_SCX_CUT
+						    "the scheduler's state cannot be read";
 	else if (r->nr_rqs == 0 && r->nr_dsqs == 0)
 		r->scx_walker_unavailable = CAP_WHY_SCX_NOTHING;
 	else if (r->has_truncated_at)

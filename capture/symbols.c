@@ -60,18 +60,26 @@ uint64_t cap_hash_seed(const void *without)
 	return seed;
 }
 
+/* Both halves of the product: whoever does not know the seed cannot let one difference undo another. */
+static uint64_t folded(uint64_t a, uint64_t b)
+{
+	unsigned __int128 product = (unsigned __int128)a * b;
+
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
 uint32_t cap_hash_name(uint64_t seed, const char *name)
 {
+	const uint64_t secret = seed * UINT64_C(0x9e3779b97f4a7c15) | 1;
 	uint64_t h = seed, word;
 	size_t len = strlen(name);
 
 	for (size_t at = 0; at < len; at += sizeof(word)) {
 		word = 0;
 		memcpy(&word, name + at, len - at < sizeof(word) ? len - at : sizeof(word));
-		h = (h ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-		h ^= h >> 29 ^ seed << 1;
+		h = folded(h ^ word, secret) + seed;
 	}
-	return (uint32_t)(h * UINT64_C(0xbf58476d1ce4e5b9) >> 32);
+	return (uint32_t)folded(h ^ len, secret);
 }
 
 /* The slots are more than half free. */

@@ -279,7 +279,7 @@ static const char *task_states(const struct cap_types *t, struct cap_pool *p)
 
 static const char *why_not_all(struct walk *w, int r)
 {
-	if (w->rows.nr == 0)
+	if (w->rows.nr == 0 && !w->cut && r == 0 && !w->nr_unreadable)
 		return CAP_WHY_ZERO_TASKS;
 	if (cap_pool_full(w->d->pool))
 		return CAP_WHY_FULL;

@@ -10,7 +10,7 @@
 
 enum {
 	/* Slots of a table that are looked at for one name: they are half free. */
-	PROBES_MAX = 1024,
+	PROBES_MAX = 128,
 	/* A longer one is none: the kernel has none (KSYM_NAME_LEN, include/linux/kallsyms.h, 6.12), a guest may make millions. */
 	NAME_BYTES_MAX = 512,
 };

@@ -202,6 +202,7 @@ static void render_all(struct cap_dump *d, const struct cap_btf *b, const struct
 	uint32_t nr = btf__type_cnt(b->btf);
 
 	check(cap_pool_create(POOL_BYTES, &pool) == 0, "memory");
+	d->pool = pool;
 	for (uint32_t id = 0; id < nr && id < IDS_MAX; id++) {
 		struct cap_render r = {
 			.g = d->g, .btf = b, .d = d, .arena = arena, .nr_cpu_ids = id
@@ -209,8 +210,7 @@ static void render_all(struct cap_dump *d, const struct cap_btf *b, const struct
 		struct cap_value v = { .kind = CAP_KIND_NR };
 		size_t len = in->len < 256 ? in->len : 256;
 
-		r.pool = d->pool = pool;
-		d->memo = NULL;
+		r.pool = pool;
 		/* Of the guest's memory, where words are pointers. */
 		cap_render(&r, id, ram, len, &v);
 		check(v.kind < CAP_KIND_NR, "a value");

@@ -106,7 +106,7 @@ static void a_table_of_maps_in_circles_gives_what_it_has_and_says_so(void **stat
 	assert_int_equal(r->nr_maps, 2);
 	assert_string_equal(
 		r->maps_unavailable,
-		"map walker stopped after 2 maps: map_idr has a node where none can be");
+		"map walker found 2 maps, but map_idr has a node where none can be");
 	fake_maps_done(&m, r);
 }
 

@@ -164,7 +164,7 @@ static void a_table_in_circles_gives_what_it_has_and_says_so(void **state)
 	assert_int_equal(r->nr_progs, 1);
 	assert_string_equal(
 		r->prog_runtime_stats_unavailable,
-		"prog walker stopped after 1 programs: prog_idr has a node where none can be");
+		"prog walker found 1 programs, but prog_idr has a node where none can be");
 	fake_maps_done(&t.m, r);
 }
 
