@@ -39,12 +39,15 @@ static int read_types(const struct capture_opts *o, struct drv_image *i, struct 
 {
 	const struct cap_guest_config c = drv_image_guest(i, NULL, NULL);
 	kt_auto(cap_guest) struct cap_guest *g = NULL;
+	char text[KT_ERR_TEXT_BYTES];
+	struct kt_err why = { 0 };
 
-	if (cap_guest_open(&c, &g, NULL) == 0 && cap_types_read(g, ret, NULL) == 0)
+	if (cap_guest_open(&c, &g, &why) == 0 && cap_types_read(g, ret, &why) == 0)
 		return 0;
-	return kt_fail(e, KT_E_USAGE, EINVAL,
-		       "'%s' does not say which kernel it is of: give its vmlinux by --vmlinux",
-		       o->image);
+	return kt_fail(
+		e, KT_E_USAGE, EINVAL,
+		"'%s' does not say which kernel it is of: give its vmlinux by --vmlinux (%s)",
+		o->image, kt_err_text(&why, text, sizeof(text)));
 }
 
 /* What the image says its types are of, or what was asked for. */

@@ -307,7 +307,9 @@ static void settle(struct drv_cell *c, const struct kt_proc_end *end, struct kt_
 			text,
 			"timeout: no result within %.0f s of host time, in phase '%s'; stopped it. A slow host can "
 			"be given more by 'time-scale', the test by 'timeout'",
-			(double)c->spec.host_deadline_ns / 1e9, drv_phase_name(c->phase));
+			(double)(c->spec.host_deadline_ns + cell_standing_max_ns(&c->spec)) / 1e9 +
+				DEADLINE_GRACE_S,
+			drv_phase_name(c->phase));
 		write_error(c, "timeout", kt_buf_str(text));
 	} else if (!c->has_done) {
 		kt_buf_adds(text, "the cell's process ");

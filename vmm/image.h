@@ -8,6 +8,8 @@
 #include "vmm/internal.h"
 
 enum { VM_IMAGE_PAGE = 4096 };
+/* Of a file. Far above what a walk of a scheduler touches, enough for all that a test's guest writes to. */
+#define VM_IMAGE_PAGES_MAX (UINT64_C(4) * VM_GIB / VM_IMAGE_PAGE)
 
 /* ---- pages kept here (image_record.c) ---- */
 

@@ -9,7 +9,8 @@
  *   notes_bytes of text                what is not memory; its writer's own, without a NUL
  *
  * All little-endian; the file ends with the notes. A loaded file may come from anywhere: every number in it is
- * checked, and what it costs is bounded by its own length.
+ * checked, and what it costs is bounded by its own length, but for cores of images that have all of RAM: these are as long
+ * as that was, and sparse.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -41,12 +42,11 @@ _Static_assert(sizeof(struct image_header) == 32, "part of the format");
 _Static_assert(sizeof(struct image_piece) == 24, "part of the format");
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "numbers are written as they are");
 
-/* Far above what a walk of a scheduler touches, enough for all that a test's guest writes to; and what a machine has. */
-#define PAGES_MAX (UINT64_C(4) * VM_GIB / VM_IMAGE_PAGE)
+/* What a machine has. */
 #define RAM_MAX (UINT64_C(1024) * VM_GIB)
 #define FILE_MAX \
 	(sizeof(struct image_header) + VM_PIECES_MAX * sizeof(struct image_piece) + \
-	 PAGES_MAX * (sizeof(uint64_t) + VM_IMAGE_PAGE) + NOTES_MAX)
+	 VM_IMAGE_PAGES_MAX * (sizeof(uint64_t) + VM_IMAGE_PAGE) + NOTES_MAX)
 
 /* ---- writing ---- */
 
@@ -98,12 +98,12 @@ static void add_pieces(struct kt_buf *b, const struct vm_image_pages *p)
 static int check_sizes(const struct vm_image *i, size_t notes_bytes, const char *path,
 		       struct kt_err *e)
 {
-	if (i->pages.nr_kept > PAGES_MAX)
+	if (i->pages.nr_kept > VM_IMAGE_PAGES_MAX)
 		return kt_fail(e, KT_E_HOST, EFBIG,
 			       "save %" PRIu64 " MiB of guest memory to '%s' (at most %" PRIu64
 			       " MiB)",
 			       vm_image_bytes(i) / VM_MIB, path,
-			       (uint64_t)(PAGES_MAX * VM_IMAGE_PAGE / VM_MIB));
+			       (uint64_t)(VM_IMAGE_PAGES_MAX * VM_IMAGE_PAGE / VM_MIB));
 	if (notes_bytes > NOTES_MAX)
 		return kt_fail(e, KT_E_HOST, EFBIG,
 			       "save %zu bytes of notes with guest memory to '%s' (at most %d)",
@@ -189,7 +189,7 @@ static int take_header(struct reader *r, struct image_header *ret)
 	if (h.notes_bytes > NOTES_MAX)
 		return bad(r, "it has %" PRIu32 " bytes of notes", h.notes_bytes);
 	rest = r->file->len - sizeof(h);
-	if (h.nr_pages > PAGES_MAX ||
+	if (h.nr_pages > VM_IMAGE_PAGES_MAX ||
 	    rest != h.nr_pieces * sizeof(struct image_piece) +
 			    h.nr_pages * (sizeof(uint64_t) + VM_IMAGE_PAGE) + h.notes_bytes)
 		return bad(r, "%" PRIu64 " pages do not make %zu bytes", h.nr_pages, r->file->len);

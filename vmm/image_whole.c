@@ -32,6 +32,8 @@ static int keep_page(const struct keeping *k, uint64_t at)
 		return 0;
 	if (k->image->kind == VM_IMAGE_RECORD && is_zeros(host))
 		return 0;
+	if (pages->nr_kept >= VM_IMAGE_PAGES_MAX)
+		return -EFBIG;
 	page = vm_image_keep(pages, n);
 	if (!page)
 		return -ENOMEM;

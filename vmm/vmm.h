@@ -231,7 +231,7 @@ const char *vm_image_notes(const struct vm_image *i);
  * them. Nothing is mapped: ret->host is NULL.
  */
 bool vm_image_whole(const struct vm_image *i, size_t n, struct vm_ram *ret);
-/* All pages that are kept here, ascending, of 4 KiB each; those of zeros alone are not, where all of RAM is. */
+/* All pages that are kept here, ascending, of 4 KiB each; where all of RAM is, those that are not are zeros alone. */
 void vm_image_each_page(const struct vm_image *i,
 			void (*fn)(void *ctx, gpa_t gpa, const void *page), void *ctx);
 

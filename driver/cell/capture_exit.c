@@ -178,6 +178,8 @@ bool cell_exit_is_there(uint64_t *latched_ns, const uint32_t *kind, bool latched
 {
 	if (kind && *kind >= CAP_EXIT_ERROR)
 		return true;
+	if (!latched)
+		*latched_ns = 0; /* what was read before was not so */
 	if (!latched || !kind || *kind != EXIT_NONE)
 		return latched;
 	if (*latched_ns == 0)
@@ -190,8 +192,10 @@ static bool error_exit(struct cell_coordinator *c)
 	uint32_t kind;
 	bool known = cell_coordinator_exit_kind(c, &kind);
 
+	/* While the machine stands there is no store. */
 	return cell_exit_is_there(&c->latched_ns, known ? &kind : NULL,
-				  read_latch(c, NULL) == CAP_LATCH_TRIGGERED, kt_now_ns());
+				  read_latch(c, NULL) == CAP_LATCH_TRIGGERED,
+				  kt_now_ns() - cell_coordinator_stood_ns(c));
 }
 
 void cell_exit_look(struct cell_coordinator *c)

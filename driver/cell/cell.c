@@ -171,14 +171,14 @@ static int drain(struct cell *c, struct vm *vm, struct kt_err *e)
 }
 
 /* Earlier than the parent's, which would end the cell without a look at what it knows. */
-static uint64_t own_deadline(struct cell *c)
+static uint64_t own_deadline(const struct cell *c)
 {
 	uint64_t margin = c->spec->host_deadline_ns / 10;
 
 	if (margin > 2 * SECOND)
 		margin = 2 * SECOND;
-	c->stood_ns = cell_coordinator_stood_ns(c->capture);
-	return c->started_ns + cell_time_ns(c->spec, c->stood_ns) - margin;
+	return c->started_ns + cell_time_ns(c->spec, cell_coordinator_stood_ns(c->capture)) -
+	       margin;
 }
 
 static int drain_and_look(struct cell *c, struct vm *vm, struct kt_err *e)
@@ -214,9 +214,12 @@ static int listen_to(struct cell *c, struct vm *vm, int signal_fd, struct kt_err
 		if (now >= panic_end)
 			return 0;
 		deadline = own_deadline(c);
-		c->deadline_passed = now >= deadline;
-		if (c->deadline_passed)
-			return 0;
+		if (now >= deadline) {
+			/* What came while we wrote a capture came in time. */
+			r = drain_and_look(c, vm, e);
+			c->deadline_passed = r == 0 && !c->ended && !c->ring_broken;
+			return r;
+		}
 		next = cell_coordinator_next(c->capture);
 		if (next > deadline)
 			next = deadline;

@@ -193,6 +193,7 @@ int cell_coordinator_turn(struct cell_coordinator *c, struct kt_err *e)
 	if (c->pending)
 		cell_exit_look_at_probe(c, now);
 	cell_exit_scan_early(c, now);
+	now = kt_now_ns(); /* a file may have been written meanwhile */
 	cell_events_look(&c->view, now);
 	if (now >= c->next_look_ns) {
 		cell_exit_look(c);

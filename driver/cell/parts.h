@@ -155,7 +155,6 @@ struct cell {
 	struct cell_coordinator *capture; /* NULL: no machine */
 	enum cell_phase phase;
 	uint64_t started_ns, machine_ns, init_ns; /* 0: not yet */
-	uint64_t stood_ns; /* for captures, as of the last look at the time */
 	struct cell_log log[CELL_KERNEL_LOG + 1]; /* by enum cell_stream */
 	struct cell_console console;
 	struct cell_sched_log sched;

@@ -62,7 +62,7 @@ image() {
 	image '{"schema_version": 1, "symbols": []}'
 	run --separate-stderr ktstr_make capture --image image
 	assert_eq 3 "$status"
-	assert_eq "ktstr-make: error: 'image' does not say which kernel it is of: give its vmlinux by --vmlinux" "$stderr"
+	assert_eq "ktstr-make: error: 'image' does not say which kernel it is of: give its vmlinux by --vmlinux (the guest's kernel does not tell where its BTF is, or has none)" "$stderr"
 	echo other >vmlinux
 	image '{"schema_version": 1, "vmlinux": "vmlinux", "vmlinux_sha256": "00", "symbols": []}'
 	run --separate-stderr ktstr_make capture --image image

@@ -42,6 +42,17 @@ static void a_latch_before_the_store_waits_for_it(void **state)
 	assert_true(cell_exit_is_there(&since, &error, true, SECOND + SECOND / 2));
 }
 
+static void a_latch_that_was_read_wrongly_does_not_begin_the_wait(void **state)
+{
+	uint64_t since = 0;
+	const uint32_t none = 0;
+
+	(void)state;
+	assert_false(cell_exit_is_there(&since, &none, true, SECOND));
+	assert_false(cell_exit_is_there(&since, &none, false, 2 * SECOND));
+	assert_false(cell_exit_is_there(&since, &none, true, 4 * SECOND));
+}
+
 static void a_store_that_never_comes_is_not_waited_for_without_end(void **state)
 {
 	uint64_t since = 0;
@@ -58,6 +69,7 @@ int main(void)
 		cmocka_unit_test(an_errors_kind_is_enough),
 		cmocka_unit_test(the_latch_counts_where_the_kind_is_gone),
 		cmocka_unit_test(a_latch_before_the_store_waits_for_it),
+		cmocka_unit_test(a_latch_that_was_read_wrongly_does_not_begin_the_wait),
 		cmocka_unit_test(a_store_that_never_comes_is_not_waited_for_without_end),
 	};
 

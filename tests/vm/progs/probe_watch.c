@@ -185,8 +185,11 @@ static pid_t boost(void)
 			;
 		_exit(futex(word, FUTEX_UNLOCK_PI) < 0);
 	}
-	while (pid > 0 && __atomic_load_n(word, __ATOMIC_ACQUIRE) == 0)
+	while (pid > 0 && __atomic_load_n(word, __ATOMIC_ACQUIRE) == 0) {
+		if (waitpid(pid, NULL, WNOHANG) != 0)
+			return -1;
 		usleep(1000);
+	}
 	if (pid > 0 && (futex(word, FUTEX_LOCK_PI) < 0 || futex(word, FUTEX_UNLOCK_PI) < 0))
 		return -1;
 	return pid;
