@@ -27,7 +27,7 @@ smt-3llc              6     image    --topology smt-3llc
 numa2-4llc            6     vmlinux  --topology numa2-4llc
 uneven_nodes          6     vmlinux  --nodes 2:256M:100:20000,1:256M:110:18000,0:256M:300:5000 --cores 2 --threads 2 --distances 10/20/40,20/10/50,40/50/10 --program /usr/bin/lscpu --program /usr/bin/numactl
 '
-L2_SECONDS=120
+L2_SECONDS=240
 
 # One line a machine of MACHINES: name and command.
 look_commands() {
@@ -55,11 +55,11 @@ setup_file() {
 	nested_job doctor 60 'ls -l /dev/kvm; cat /sys/module/kvm_amd/parameters/npt'
 	kvm_unit_tests "$DIR/units"
 	nested_program "$O/tests/unit/test_vmm_machine" /test/test_vmm_machine
-	nested_job machine 300 "cd /test; export CMOCKA_MESSAGE_OUTPUT=TAP KTSTR_TEST_REQUIRE=nested-kvm KTSTR_TEST_ACCEL=kvm KTSTR_TEST_GUEST=/test/machine_guest KTSTR_TEST_KERNEL=/test/kernels/7/image KTSTR_TEST_VMLINUX=/test/kernels/7/vmlinux; ./test_vmm_machine"
+	nested_job machine 900 "cd /test; export CMOCKA_MESSAGE_OUTPUT=TAP KTSTR_TEST_REQUIRE=nested-kvm KTSTR_TEST_ACCEL=kvm KTSTR_TEST_GUEST=/test/machine_guest KTSTR_TEST_KERNEL=/test/kernels/7/image KTSTR_TEST_VMLINUX=/test/kernels/7/vmlinux; ./test_vmm_machine"
 	while read -r line; do
-		nested_job "look-$((++nr))" 150 "$line"
+		nested_job "look-$((++nr))" 300 "$line"
 	done < <(look_commands kvm /test /results)
-	nested_run 900 || return 1
+	nested_run 1700 || return 1
 	# The same under emulation, here.
 	look_commands tcg "$DIR" "$DIR" | tr '\n' '\0' | xargs -0 -n 1 -P 2 sh -c
 }
