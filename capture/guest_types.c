@@ -41,7 +41,7 @@ int cap_guest_btf(struct cap_guest *g, void **ret, size_t *ret_len, struct kt_er
 int cap_types_read(struct cap_guest *g, struct cap_types **ret, struct kt_err *e)
 {
 	kt_auto(mem) void *data = NULL;
-	size_t len;
+	size_t len = 0;
 	int r = cap_guest_btf(g, &data, &len, e);
 
 	return r < 0 ? r : cap_types_parse(data, len, "the guest's kernel", ret, e);

@@ -242,8 +242,9 @@ static int prepare_scheduler(struct drv_run *r, const struct cfg_scheduler *s, s
 			return ret;
 	}
 	ret = binary_path(p, s, build_dir, &path, e);
-	if (ret == 0)
-		ret = check_binary(p, s, path, e);
+	if (ret < 0 || !path)
+		return ret;
+	ret = check_binary(p, s, path, e);
 	if (ret < 0)
 		return ret;
 	load_objects(k, (size_t)(s - p->schedulers), path);

@@ -83,8 +83,8 @@ static void parts_come_in_their_order_with_a_blank_line_between(void **state)
 		"\n\nrq_scx_states: 2 CPUs\n",
 		"\n\nevent_counter_timeline: 2 samples (0–100ms)\n",
 		"\n\nvcpu_perf 0: <unavailable>\n",
-		"vcpu_perf 1: cycles=9000 insns=12000 ipc=1.333 cache_misses=17 branch_misses=3 "
-		"(en/ru=1000/900 ns)\n",
+		("vcpu_perf 1: cycles=9000 insns=12000 ipc=1.333 cache_misses=17 branch_misses=3 "
+		 "(en/ru=1000/900 ns)\n"),
 		"\n\nprobe_counters: probe_count=1 kprobe_returns=2",
 		"\n\ndump truncated: deadline after 0 us (3 map(s) skipped)\n",
 	};
