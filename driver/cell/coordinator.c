@@ -10,6 +10,7 @@
 #include "driver/cell/coordinator.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +24,8 @@ static const uint64_t probe_look_ns = 10 * MS;
 
 /* All that we ask for is a hundredth of it. */
 enum { SYMBOLS_MAX_BYTES = 1 << 20 };
+/* With half of it a capture of a scheduler with a hash of 1 000 entries and an arena of 100 pages still had to wait. */
+enum { CAPTURE_BYTES = 8 << 20 };
 
 /* ---- birth and death ---- */
 
@@ -118,6 +121,22 @@ static void say_why_not_watching(struct cell_coordinator *c)
 		c->note(c->note_ctx, text);
 }
 
+/*
+ * What a capture takes of memory, taken once while nothing waits for it: where a host must first find the pages (a virtual
+ * machine that has given them back), they cost more than the walk. malloc() keeps them.
+ */
+static void find_memory(void)
+{
+	volatile char *room;
+
+	(void)mallopt(M_MMAP_THRESHOLD, 2 * CAPTURE_BYTES);
+	(void)mallopt(M_TRIM_THRESHOLD, 2 * CAPTURE_BYTES);
+	room = malloc(CAPTURE_BYTES);
+	for (size_t at = 0; room && at < CAPTURE_BYTES; at += 4096)
+		room[at] = 0;
+	free((void *)room);
+}
+
 /* Open what can be opened, and watch, while it stands still; else say so and go on. */
 static void begin_watching(struct cell_coordinator *c)
 {
@@ -145,6 +164,7 @@ void cell_coordinator_probed(struct cell_coordinator *c, const char *hook)
 		return;
 	c->probed = true;
 	c->probe = strdup(hook);
+	find_memory();
 	begin_watching(c);
 	cell_dual_begin(&c->dual, c->view.spec, c->view.live);
 	/* Whatever came of it: init waits for this. */
