@@ -104,9 +104,8 @@ static void a_table_of_maps_in_circles_gives_what_it_has_and_says_so(void **stat
 	fake_put64(&m.f, fake_slot(m.node, 9), m.node.v | 2);
 	r = fake_maps_dump(&m, NULL);
 	assert_int_equal(r->nr_maps, 2);
-	assert_string_equal(
-		r->maps_unavailable,
-		"map walker found 2 maps, but map_idr has a node where none can be");
+	assert_string_equal(r->maps_unavailable,
+			    "map walker found 2 maps, but map_idr has a node where none can be");
 	fake_maps_done(&m, r);
 }
 
