@@ -128,9 +128,13 @@ int cap_guest_translate(struct cap_guest *g, gva_t va, gpa_t *ret);
 int cap_find_exit_kind(struct cap_guest *g, gva_t *ret_at, uint64_t *ret_sched);
 /* The symbol to watch for schedulers coming (8 bytes, a pointer): "scx_root"; -ENOENT where state is in globals. */
 int cap_find_sched_root(struct cap_guest *g, gva_t *ret_at);
+/* Of enum scx_exit_kind, kernel/sched/ext.c. */
 enum {
-	CAP_EXIT_ERROR = 1024
-}; /* exit kinds from here on are errors (enum scx_exit_kind, kernel/sched/ext.c) */
+	CAP_EXIT_NONE = 0,
+	CAP_EXIT_DONE =
+		1, /* dealt with: the kernel has forgotten why, and will free what it is kept in */
+	CAP_EXIT_ERROR = 1024 /* kinds from here on are errors */
+};
 /* The task that has been runnable, and did not run, for longest; of all CPUs' lists (runnable_age.c). */
 struct cap_oldest {
 	uint64_t age; /* jiffies; 0: no task is runnable */

@@ -111,8 +111,8 @@ const char *cap_exit_kind_name(uint32_t kind, char *buf, size_t size)
 		uint32_t kind;
 		const char *name;
 	} names[] = {
-		{ 0, "NONE" },
-		{ 1, "DONE" },
+		{ CAP_EXIT_NONE, "NONE" },
+		{ CAP_EXIT_DONE, "DONE" },
 		{ 64, "UNREG" },
 		{ 65, "UNREG_BPF" },
 		{ 66, "UNREG_KERN" },
@@ -173,9 +173,6 @@ static bool read_live(struct cap_dump *d, struct cap_sched_state *ret)
 	return true;
 }
 
-/* From then on a disabling kernel has forgotten why: enum scx_exit_kind, SCX_EXIT_DONE. */
-enum { EXIT_DONE = 1 };
-
 void cap_dump_sched_state(struct cap_dump *d)
 {
 	struct cap_sched_state state = { 0 };
@@ -185,7 +182,7 @@ void cap_dump_sched_state(struct cap_dump *d)
 	if (!cap_scx(d))
 		return;
 	live = read_live(d, &state);
-	if ((!live || state.exit_kind == EXIT_DONE) && cap_read_exit_snapshot(d, &snap)) {
+	if ((!live || state.exit_kind == CAP_EXIT_DONE) && cap_read_exit_snapshot(d, &snap)) {
 		state = (struct cap_sched_state){
 			.aborting = snap.aborting,
 			.bypass_depth = snap.bypass_depth,

@@ -14,8 +14,6 @@ static const uint64_t probe_wait_ns =
 static const uint64_t store_wait_ns =
 	UINT64_C(2000000000); /* for the kind's store, after the probe's latch */
 
-enum { EXIT_NONE = 0 }; /* SCX_EXIT_NONE, enum scx_exit_kind, kernel/sched/ext.c (6.12) */
-
 /* ---- stopping and going on ---- */
 
 /* The cell cannot go on with a machine that stands for ever. */
@@ -180,7 +178,7 @@ bool cell_exit_is_there(uint64_t *latched_ns, const uint32_t *kind, bool latched
 		return true;
 	if (!latched)
 		*latched_ns = 0; /* what was read before was not so */
-	if (!latched || !kind || *kind != EXIT_NONE)
+	if (!latched || !kind || *kind != CAP_EXIT_NONE)
 		return latched;
 	if (*latched_ns == 0)
 		*latched_ns = now;

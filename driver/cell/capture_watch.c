@@ -13,8 +13,6 @@
 #include "base/log.h"
 #include "driver/cell/coordinator.h"
 
-/* SCX_EXIT_DONE, enum scx_exit_kind: the exit is dealt with, and what it is kept in will be freed. */
-enum { EXIT_DONE = 1 };
 /* The upper half of the address space: what is below is user space, or an offset. */
 #define KERNEL_HALF (UINT64_C(1) << 63)
 
@@ -105,7 +103,7 @@ bool cell_watch_hit(struct cell_watch *w, struct cell_view *v)
 		return false;
 	kt_log(KT_AREA_DRIVER, KT_DEBUG, "exit_kind at gva 0x%016llx became %u",
 	       (unsigned long long)w->kind.v, kind);
-	if (kind == EXIT_DONE && w->in_sched)
+	if (kind == CAP_EXIT_DONE && w->in_sched)
 		put(w, v, CELL_WATCH_ROOT);
 	return kind >= CAP_EXIT_ERROR;
 }
