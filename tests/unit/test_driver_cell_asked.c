@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* How much a guest can have of us by asking and telling. */
 #include <errno.h>
-#include <stdlib.h>
 
-#include "driver/cell/coordinator.h"
-#include "guest/proto.h"
-#include "tests/unit/unit.h"
+#include "tests/unit/asking_guest.h"
 #include "vmm/internal.h"
 
 /* No machine: a request that is not refused would need one, and fail otherwise. */
@@ -27,8 +24,7 @@ static const struct vm_backend nothing = { .ring_bell = no_bell, .freeze = no_fr
 struct bench {
 	struct cell_spec spec;
 	struct vm vm;
-	void *window;
-	struct gst_ring guest;
+	struct asking_guest guest;
 	struct cell_coordinator c;
 	char path[600];
 };
@@ -37,11 +33,7 @@ static void begin(struct bench *b, const char *dir)
 {
 	*b = (struct bench){ .vm = { .ops = &nothing } };
 	snprintf(b->path, sizeof(b->path), "%s/t-12ab.failure-dump.json", dir);
-	assert_int_equal(posix_memalign(&b->window, GST_WINDOW_PAGE, GST_WINDOW_MIN), 0);
-	memset(b->window, 0, GST_WINDOW_MIN);
-	assert_int_equal(gst_window_format(b->window, GST_WINDOW_MIN), 0);
-	assert_int_equal(gst_ring_attach_down(b->window, GST_WINDOW_MIN, true, &b->c.down), 0);
-	assert_int_equal(gst_ring_attach_down(b->window, GST_WINDOW_MIN, false, &b->guest), 0);
+	asking_begin(&b->guest, &b->c);
 	b->c.view.vm = &b->vm;
 	b->c.view.spec = &b->spec;
 	b->c.dumps.path = b->path;
@@ -51,22 +43,13 @@ static void begin(struct bench *b, const char *dir)
 static void end(struct bench *b)
 {
 	cell_dumps_done(&b->c.dumps);
-	free(b->window);
+	asking_end(&b->guest);
 }
 
 static struct gst_snapshot_reply ask(struct bench *b, unsigned id, const char *tag)
 {
-	struct gst_snapshot_request q = { .request_id = id, .kind = GST_SNAPSHOT_CAPTURE };
-	static char payload[GST_FRAME_MAX];
-	struct gst_snapshot_reply reply;
-	struct gst_frame f;
+	struct gst_snapshot_reply reply = asking_ask(&b->guest, &b->c, id, tag);
 
-	snprintf(q.tag, sizeof(q.tag), "%s", tag);
-	cell_coordinator_request(&b->c, &q);
-	assert_int_equal(gst_ring_read(&b->guest, &f, payload), 1);
-	assert_int_equal(f.len, sizeof(reply));
-	memcpy(&reply, payload, sizeof(reply));
-	assert_int_equal(reply.request_id, id);
 	assert_int_equal(reply.status, GST_SNAPSHOT_ERR);
 	return reply;
 }

@@ -2,13 +2,10 @@
 /* What is told of a machine that does not stop, and what is tried of it again. */
 #include <cjson/cJSON.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <time.h>
 
 #include "base/file.h"
-#include "driver/cell/coordinator.h"
-#include "guest/proto.h"
-#include "tests/unit/unit.h"
+#include "tests/unit/asking_guest.h"
 #include "vmm/internal.h"
 
 enum { NR_CPUS = 3, FREEZE_MS = 20 };
@@ -70,8 +67,7 @@ struct bench {
 	struct cell_spec spec;
 	struct machine machine;
 	struct vm vm;
-	void *window;
-	struct gst_ring guest;
+	struct asking_guest guest;
 	struct cell_coordinator c;
 	char dir[600], path[700];
 };
@@ -82,11 +78,7 @@ static void begin(struct bench *b, void **state, const char *name, int freeze)
 	snprintf(b->dir, sizeof(b->dir), "%s/%s", (const char *)*state, name);
 	assert_int_equal(kt_mkdir_p(b->dir, 0755, NULL), 0);
 	snprintf(b->path, sizeof(b->path), "%s/t-12ab.failure-dump.json", b->dir);
-	assert_int_equal(posix_memalign(&b->window, GST_WINDOW_PAGE, GST_WINDOW_MIN), 0);
-	memset(b->window, 0, GST_WINDOW_MIN);
-	assert_int_equal(gst_window_format(b->window, GST_WINDOW_MIN), 0);
-	assert_int_equal(gst_ring_attach_down(b->window, GST_WINDOW_MIN, true, &b->c.down), 0);
-	assert_int_equal(gst_ring_attach_down(b->window, GST_WINDOW_MIN, false, &b->guest), 0);
+	asking_begin(&b->guest, &b->c);
 	b->accel.accel = VM_ACCEL_KVM;
 	b->spec = (struct cell_spec){ .project = &b->project,
 				      .accel = &b->accel,
@@ -101,7 +93,7 @@ static void end(struct bench *b)
 {
 	cell_dumps_done(&b->c.dumps);
 	cell_view_done(&b->c.view);
-	free(b->window);
+	asking_end(&b->guest);
 }
 
 static cJSON *read_json(const struct bench *b, const char *name)
@@ -249,18 +241,7 @@ static void without_memory_an_exit_that_was_told_has_registers_and_why(void **st
 
 static struct gst_snapshot_reply ask(struct bench *b, unsigned id, const char *tag)
 {
-	struct gst_snapshot_request q = { .request_id = id, .kind = GST_SNAPSHOT_CAPTURE };
-	static char payload[GST_FRAME_MAX];
-	struct gst_snapshot_reply reply;
-	struct gst_frame f;
-
-	snprintf(q.tag, sizeof(q.tag), "%s", tag);
-	cell_coordinator_request(&b->c, &q);
-	assert_int_equal(gst_ring_read(&b->guest, &f, payload), 1);
-	assert_int_equal(f.len, sizeof(reply));
-	memcpy(&reply, payload, sizeof(reply));
-	assert_int_equal(reply.request_id, id);
-	return reply;
+	return asking_ask(&b->guest, &b->c, id, tag);
 }
 
 static void a_capture_that_timed_out_leaves_a_file_that_says_so(void **state)
